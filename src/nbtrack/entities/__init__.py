@@ -1,0 +1,1 @@
+"""The nouns of nbtrack as frozen records: no I/O, no clock, no wire format."""

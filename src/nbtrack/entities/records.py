@@ -1,0 +1,189 @@
+"""What capture tells the store: the records of a journal, one class per kind.
+
+A record is written once by the process that saw the event and read once by the keeper. A field may be added with a default;
+a meaning is never changed, since journals of older versions wait on disk. Times are Unix times in nanoseconds,
+durations are in seconds. ``file`` names a file in the store's ``incoming`` folder that holds the bulk of the record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from nbtrack.entities.runs import JSONValue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessStarted:
+    """The first record of a journal: who writes it. See `nbtrack.entities.processes`."""
+
+    process: str
+    time: int
+    pid: int
+    boot_id: str
+    start_time: str
+    pid_namespace: str
+    host: str
+    user: str
+    executable: str
+    nbtrack: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentSeen:
+    """The interpreter and the installed distributions (name to version) of a process."""
+
+    environment: str
+    interpreter: dict[str, str]
+    packages: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    """A run began. ``directory`` is where its code ran; the keeper looks there for a git repository."""
+
+    run: str
+    time: int
+    name: str
+    experiment: str
+    process: str
+    notebook: str | None = None
+    cell_id: str | None = None
+    directory: str | None = None
+    environment: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContinued:
+    """A run that had ended goes on in another cell or process."""
+
+    run: str
+    time: int
+    process: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParamsSet:
+    """Params of a run; a later value of a name replaces an earlier one."""
+
+    run: str
+    params: dict[str, JSONValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsLogged:
+    """One point of each named series. Without a step the store counts on from the series' last one."""
+
+    run: str
+    time: int
+    values: dict[str, float]
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagsSet:
+    """Tags of a run."""
+
+    run: str
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactSaved:
+    """A file of a run, or (``file`` None) one that could not be saved, with the reason in ``note``."""
+
+    run: str
+    time: int
+    name: str
+    kind: str
+    format: str
+    size: int
+    file: str | None = None
+    digest: str | None = None
+    type_name: str | None = None
+    params: dict[str, JSONValue] = field(default_factory=dict)
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetsSeen:
+    """Data that a run read; each item has the fields of `nbtrack.entities.runs.Dataset`."""
+
+    run: str
+    datasets: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellExecuted:
+    """One execution of one cell. ``outputs`` are nbformat 4 outputs; bulky ones stand in ``file`` as a JSON list."""
+
+    execution: str
+    process: str
+    time: int
+    duration: float
+    source: str
+    outcome: str
+    run: str | None = None
+    notebook: str | None = None
+    cell_id: str | None = None
+    execution_count: int | None = None
+    traceback: str | None = None
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotTaken:
+    """The notebook as a run left it: ``file`` is a copy of the saved notebook, None where none could be read."""
+
+    snapshot: str
+    run: str
+    process: str
+    time: int
+    notebook: str | None = None
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunNoted:
+    """A sentence about a run that its reader should know, such as what was not saved and why."""
+
+    run: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded:
+    """A run ended. ``status`` is ``finished``, ``failed`` or ``interrupted``."""
+
+    run: str
+    time: int
+    duration: float
+    status: str
+    traceback: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessEnded:
+    """The last record of a journal whose process ended in order."""
+
+    process: str
+    time: int
+
+
+Record = (
+    ProcessStarted
+    | EnvironmentSeen
+    | RunStarted
+    | RunContinued
+    | ParamsSet
+    | MetricsLogged
+    | TagsSet
+    | ArtifactSaved
+    | DatasetsSeen
+    | CellExecuted
+    | SnapshotTaken
+    | RunNoted
+    | RunEnded
+    | ProcessEnded
+)

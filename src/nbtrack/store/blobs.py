@@ -1,0 +1,146 @@
+"""Content addressed by its hash: small pieces as rows, bulk as files of the folder ``blobs``.
+
+A file is written whole before the row that names it (temporary file, fsync, rename, fsync of the folder), so that a row never
+promises what the disk does not hold.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import apsw
+
+from nbtrack.entities.ids import new_id
+from nbtrack.errors import StoreCorrupt
+
+ALGORITHM = "blake2b-256"
+INLINE_LIMIT = 16_384
+"""Stored sizes up to this many bytes stand in the database: a file would cost more than it holds."""
+
+_CHUNK = 1 << 20
+
+
+def digest_of(content: bytes) -> str:
+    """The name of `content`: algorithm and hash."""
+    return f"{ALGORITHM}:{hashlib.blake2b(content, digest_size=32).hexdigest()}"
+
+
+class Blobs:
+    """The blobs of one store."""
+
+    def __init__(self, folder: Path, connection: apsw.Connection) -> None:
+        self._folder = folder
+        self._connection = connection
+
+    def path(self, digest: str) -> Path:
+        """Where the blob's file is, if it has one."""
+        name = digest.partition(":")[2]
+        return self._folder / name[:2] / name
+
+    def put(self, content: bytes) -> str:
+        """Store `content` once and return its digest. To be called inside a transaction."""
+        digest = digest_of(content)
+        if self.has(digest):
+            return digest
+        packed = zlib.compress(content, 1)
+        codec, stored = ("zlib", packed) if len(packed) < len(content) else ("", content)
+        inline = stored if len(stored) <= INLINE_LIMIT else None
+        if inline is None:
+            with self._new_file(digest) as file:
+                file.write(stored)
+        self._insert(digest, len(content), len(stored), codec, inline)
+        return digest
+
+    def adopt(self, path: Path) -> str:
+        """Store the content of the file at `path` without holding it in memory; the file stays. Returns the digest."""
+        if path.stat().st_size <= _CHUNK:
+            return self.put(path.read_bytes())
+        checksum, size = hashlib.blake2b(digest_size=32), 0
+        with path.open("rb") as source:
+            while chunk := source.read(_CHUNK):
+                checksum.update(chunk)
+                size += len(chunk)
+        digest = f"{ALGORITHM}:{checksum.hexdigest()}"
+        if self.has(digest):
+            return digest
+        packer = zlib.compressobj(1)
+        with path.open("rb") as source, self._new_file(digest) as file:
+            while chunk := source.read(_CHUNK):
+                file.write(packer.compress(chunk))
+            file.write(packer.flush())
+        self._insert(digest, size, self.path(digest).stat().st_size, "zlib", None)
+        return digest
+
+    def has(self, digest: str) -> bool:
+        """Whether the store has this content."""
+        return next(self._connection.execute("SELECT 1 FROM blobs WHERE digest = ?", (digest,)), None) is not None
+
+    def get(self, digest: str) -> bytes:
+        """The content of a blob, checked against its hash.
+
+        Raises
+        ------
+        StoreCorrupt
+            If it is not there or not what it was.
+        """
+        row = next(self._connection.execute("SELECT codec, content FROM blobs WHERE digest = ?", (digest,)), None)
+        if row is None:
+            raise StoreCorrupt(f"The content {digest} is not in the store.", digest=digest)
+        codec, stored = row
+        try:
+            if stored is None:
+                stored = self.path(digest).read_bytes()
+            content = zlib.decompress(stored) if codec == "zlib" else bytes(stored)
+        except (OSError, zlib.error) as problem:
+            raise StoreCorrupt(f"The content {digest} cannot be read: {problem}.", digest=digest) from problem
+        if digest_of(content) != digest:
+            raise StoreCorrupt(f"The content {digest} is not what was stored.", digest=digest)
+        return content
+
+    def total_size(self) -> int:
+        """The bytes that all blobs take on disk."""
+        (size,) = next(self._connection.execute("SELECT coalesce(sum(stored_size), 0) FROM blobs"))
+        return int(size)
+
+    def _insert(self, digest: str, size: int, stored_size: int, codec: str, content: bytes | None) -> None:
+        self._connection.execute(
+            "INSERT INTO blobs (digest, size, stored_size, codec, content) VALUES (?, ?, ?, ?, ?)",
+            (digest, size, stored_size, codec, content),
+        )
+
+    def _new_file(self, digest: str) -> contextlib.AbstractContextManager[IO[bytes]]:
+        return durable_file(self.path(digest))
+
+
+@contextlib.contextmanager
+def durable_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file for writing that appears at `path` whole and on disk when the block ends, or not at all."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    temporary = path.with_name(f".{new_id()}")
+    try:
+        with temporary.open("xb") as file:
+            temporary.chmod(0o600)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    for folder in (path.parent, path.parent.parent):
+        sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk holds the names in `folder`."""
+    with contextlib.suppress(OSError):  # Windows and some network file systems cannot open a folder
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

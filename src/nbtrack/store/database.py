@@ -1,0 +1,109 @@
+"""The one connection to a store's SQLite file. Opened by the keeper alone, or by a process that holds the store's lock."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+
+from nbtrack.entities.ids import new_id
+from nbtrack.errors import NotAStore, StoreCorrupt, StoreNotWritable
+from nbtrack.store.artifacts import Artifacts
+from nbtrack.store.audit import Audit
+from nbtrack.store.blobs import Blobs
+from nbtrack.store.executions import Executions
+from nbtrack.store.journals import Journals
+from nbtrack.store.location import is_store
+from nbtrack.store.metrics import Metrics
+from nbtrack.store.migrations import MIGRATIONS, migrate
+from nbtrack.store.models import Models
+from nbtrack.store.runs import Runs
+
+DATABASE = "store.db"
+
+
+class Store:
+    """An open store: the connection, and one object per noun with its SQL.
+
+    The nouns read and write; `transaction` is the only way to write.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.connection = _connect(folder)
+        self.blobs = Blobs(folder / "blobs", self.connection)
+        self.journals = Journals(folder / "journal", self.connection)
+        self.runs = Runs(self.connection)
+        self.metrics = Metrics(self.connection)
+        self.artifacts = Artifacts(self.connection)
+        self.executions = Executions(self.connection, self.blobs)
+        self.models = Models(self.connection)
+        self.audit = Audit(self.connection)
+
+    @property
+    def incoming(self) -> Path:
+        """Where a recording process leaves bulk content for the keeper."""
+        return self.folder / "incoming"
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One transaction, all or nothing; it raises the store's version if it changed anything."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        before = self.connection.total_changes()
+        try:
+            yield
+            if self.connection.total_changes() != before:
+                self.connection.execute("UPDATE store SET version = version + 1")
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+
+    @property
+    def identity(self) -> str:
+        """The store's id."""
+        (identity,) = next(self.connection.execute("SELECT id FROM store"))
+        return str(identity)
+
+    @property
+    def version(self) -> int:
+        """How many transactions have changed this store."""
+        (version,) = next(self.connection.execute("SELECT version FROM store"))
+        return int(version)
+
+    @property
+    def schema(self) -> str:
+        """The name of the last step of the schema."""
+        return MIGRATIONS[-1][0]
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close()
+
+
+def _connect(folder: Path) -> apsw.Connection:
+    if not is_store(folder):
+        raise NotAStore(f"{folder} is not an nbtrack store.", path=str(folder))
+    path = folder / DATABASE
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)  # SQLite would follow the umask
+        os.close(descriptor)
+        connection = apsw.Connection(str(path))
+        connection.set_busy_timeout(5000)
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF"):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+        migrate(connection)
+        connection.execute(
+            "INSERT INTO store (id, version) SELECT ?, 0 WHERE NOT EXISTS (SELECT 1 FROM store)", (new_id(),)
+        )
+    except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.FullError, OSError) as problem:
+        raise StoreNotWritable(f"The store {folder} cannot be written: {problem}.", path=str(folder)) from problem
+    except (apsw.NotADBError, apsw.CorruptError) as problem:
+        raise StoreCorrupt(
+            f"The database of the store {folder} cannot be read: {problem}. Nothing was changed; restore it from a copy.",
+            path=str(folder),
+        ) from problem
+    return connection
