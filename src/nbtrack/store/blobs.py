@@ -89,10 +89,10 @@ class Blobs:
         StoreCorrupt
             If it is not there or not what it was.
         """
-        row = next(self._connection.execute("SELECT codec, content FROM blobs WHERE digest = ?", (digest,)), None)
-        if row is None:
+        place = self.locate(digest)
+        if place is None:
             raise StoreCorrupt(f"The content {digest} is not in the store.", digest=digest)
-        codec, stored = row
+        codec, stored = place
         try:
             if stored is None:
                 stored = self.path(digest).read_bytes()
@@ -102,6 +102,11 @@ class Blobs:
         if digest_of(content) != digest:
             raise StoreCorrupt(f"The content {digest} is not what was stored.", digest=digest)
         return content
+
+    def locate(self, digest: str) -> tuple[str, bytes | None] | None:
+        """The codec of a blob and its stored bytes (None: they are in the file at `path`); None if it is not there."""
+        row = next(self._connection.execute("SELECT codec, content FROM blobs WHERE digest = ?", (digest,)), None)
+        return (row[0], row[1]) if row else None
 
     def total_size(self) -> int:
         """The bytes that all blobs take on disk."""

@@ -36,7 +36,7 @@ _GRAMMAR = r"""
 name: PREFIXED | BACKQUOTED | NAME
 value: NUMBER | SINGLE | DOUBLE | BOOLEAN | SPECIAL
 
-PREFIXED.4: /(param(eter)?s?|metrics?|tags?|run|attr(ibutes?)?)\.("([^"]|"")*"|`([^`]|``)*`|\w([\w.\/:-]*\w)?)/
+PREFIXED.4: /(param(eter)?s?|metrics?|tags?|run|attributes?)\.("([^"]|"")*"|`([^`]|``)*`|\w([\w.\/:-]*\w)?)/
 BACKQUOTED.3: /`([^`]|``)*`/
 SINGLE.3: /'([^']|'')*'/
 DOUBLE.3: /"([^"]|"")*"/
@@ -190,7 +190,7 @@ def _prefix_kind(prefix: str) -> OneOf["param", "metric", "tag", "run"] | None:
         "tag": "tag",
         "run": "run",
     }
-    kinds |= {"param": "param", "parameter": "param", "attribute": "run", "attr": "run"}
+    kinds |= {"param": "param", "parameter": "param", "attribute": "run"}
     return kinds.get(prefix) or kinds.get(prefix.removesuffix("s"))
 
 

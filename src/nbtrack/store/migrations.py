@@ -17,7 +17,8 @@ CREATE TABLE processes (
     nbtrack TEXT NOT NULL, started INTEGER NOT NULL, ended INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE journals (                 -- how far each journal has been read: the drain is idempotent by it
-    name TEXT PRIMARY KEY, position INTEGER NOT NULL, process TEXT
+    name TEXT PRIMARY KEY, position INTEGER NOT NULL, process TEXT,
+    problems INTEGER NOT NULL DEFAULT 0 -- records that could not be taken in; such a journal is kept
 ) WITHOUT ROWID;
 CREATE TABLE blobs (
     digest TEXT PRIMARY KEY, size INTEGER NOT NULL, stored_size INTEGER NOT NULL, codec TEXT NOT NULL, content BLOB
@@ -125,9 +126,7 @@ def migrate(connection: apsw.Connection) -> None:
         )
     for name, script in MIGRATIONS:
         if name not in done:
-            connection.execute("BEGIN IMMEDIATE")
-            with connection:
+            with connection:  # one transaction: the step and its record
                 connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY) WITHOUT ROWID")
                 connection.execute(script)
                 connection.execute("INSERT INTO migrations (name) VALUES (?)", (name,))
-            connection.execute("COMMIT")

@@ -1,0 +1,148 @@
+"""Settings: argument > environment > IPython config (``%config NbTrack``) > ``[tool.nbtrack]`` in pyproject.toml > default."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nbtrack.errors import InvalidInput
+
+SettingValue = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting: its name, default, meaning and environment variable."""
+
+    name: str
+    default: SettingValue
+    help: str
+
+    @property
+    def variable(self) -> str:
+        """The environment variable, for example ``NBTRACK_STORE``."""
+        return f"NBTRACK_{self.name.upper()}"
+
+
+SETTINGS: dict[str, Setting] = {
+    setting.name: setting
+    for setting in (
+        Setting("store", "", "The store's folder; empty: found upward from the notebook, else made at the repository's root."),
+        Setting("experiment", "", "The experiment of new runs; empty: named after the notebook or script."),
+        Setting("line", True, "Show one quiet line under a tracked cell."),
+        Setting("snapshot", True, "Keep a snapshot of the notebook with each run."),
+        Setting("models", True, "Save the fitted estimators that a tracked cell leaves."),
+        Setting("model_limit", 100_000_000, "Bytes of models saved in one run at most; what was not saved is named."),
+        Setting("output_limit", 10_000_000, "Bytes of one cell's outputs that are remembered at most."),
+        Setting("store_warning", 5_000_000_000, "Warn once when the store takes more bytes than this."),
+        Setting("keeper", True, "Let a background process own the store; off: each answer starts one of its own."),
+        Setting("keeper_idle", 300, "Seconds without work after which the background process leaves."),
+    )
+}
+
+
+class Settings:
+    """The settings that hold in one process.
+
+    Parameters
+    ----------
+    start
+        The folder whose pyproject.toml (or that of a folder above) counts.
+    """
+
+    def __init__(self, start: Path | None = None) -> None:
+        self.arguments: dict[str, Any] = {}
+        self.ipython: dict[str, Any] = {}
+        self._start = start
+        self._project: dict[str, Any] | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        """The value of a setting.
+
+        Raises
+        ------
+        InvalidInput
+            If the environment or pyproject.toml has a value of the wrong type, with its place.
+        """
+        setting = SETTINGS[name]
+        if name in self.arguments:
+            return self.arguments[name]
+        if (text := os.environ.get(setting.variable)) is not None:
+            return parse(setting, text, setting.variable)
+        if name in self.ipython:
+            return self.ipython[name]
+        project = self._read_project()
+        if name in project:
+            return check(setting, project[name], "pyproject.toml")
+        return setting.default
+
+    def _read_project(self) -> dict[str, Any]:
+        if self._project is None:
+            self._project = {}
+            start = (self._start or Path.cwd()).absolute()
+            for folder in (start, *start.parents):
+                if (file := folder / "pyproject.toml").is_file():
+                    self._project = read_project(file)
+                    break
+        return self._project
+
+
+def read_project(file: Path) -> dict[str, Any]:
+    """The table ``[tool.nbtrack]`` of a pyproject.toml; empty where there is none or the file cannot be read.
+
+    Raises
+    ------
+    InvalidInput
+        If the table has a setting that does not exist.
+    """
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("nbtrack", {})
+    except (OSError, ValueError):
+        return {}  # a broken pyproject.toml is not ours to complain about
+    for name in table:
+        if name not in SETTINGS:
+            raise InvalidInput(f"{file} sets tool.nbtrack.{name}, which nbtrack does not know; there are {', '.join(SETTINGS)}.")
+    return dict(table)
+
+
+def parse(setting: Setting, text: str, place: str) -> SettingValue:
+    """The value that `text` stands for.
+
+    Raises
+    ------
+    InvalidInput
+        If it has the wrong form.
+    """
+    kind = type(setting.default)
+    if kind is str:
+        return text
+    if kind is bool:
+        words = {"1": True, "true": True, "on": True, "yes": True, "0": False, "false": False, "off": False, "no": False}
+        if text.strip().lower() in words:
+            return words[text.strip().lower()]
+    else:
+        try:
+            return kind(float(text))
+        except (ValueError, OverflowError):
+            pass
+    raise InvalidInput(f"{place} is {text!r}, but {setting.name} must be {_KINDS[kind]}.")
+
+
+def check(setting: Setting, value: object, place: str) -> SettingValue:
+    """`value`, if it has the setting's type.
+
+    Raises
+    ------
+    InvalidInput
+        If it has not.
+    """
+    kind = type(setting.default)
+    if isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
+        return value  # type: ignore[return-value]
+    raise InvalidInput(f"{place} sets {setting.name} to {value!r}, but it must be {_KINDS[kind]}.")
+
+
+_KINDS: dict[type, str] = {bool: "on or off", int: "a whole number", str: "a text"}

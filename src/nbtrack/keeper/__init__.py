@@ -1,0 +1,19 @@
+"""The keeper: the one process that owns a store, and the way to it.
+
+A surface calls `connect` and gets a proxy; the process is started when it is needed and leaves when it is idle.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nbtrack.keeper.proxy import KeeperProxy
+
+
+def connect(store: str | os.PathLike[str]) -> KeeperProxy:
+    """A proxy for the store in the folder `store`. Nothing is started before the first call."""
+    from nbtrack.keeper.proxy import KeeperProxy
+
+    return KeeperProxy(store)

@@ -1,0 +1,230 @@
+"""The keeper's process: it holds the lock, drains journals and answers operations until nobody needs it.
+
+Nothing depends on its clean end: it may be killed at any moment, and the next one goes on where the store says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import logging.handlers
+import os
+import socket
+import struct
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from nbtrack.config import SETTINGS
+from nbtrack.errors import KeeperUnavailable, NbtrackError
+from nbtrack.keeper import protocol
+from nbtrack.keeper.address import StoreLock, socket_path
+from nbtrack.operations import dispatch, error_to_plain, to_plain
+from nbtrack.service import Deferred, Service, open_service
+from nbtrack.store.database import Store
+from nbtrack.store.location import is_store
+from nbtrack.version import __version__
+
+TICK = 0.05
+"""Seconds between looks at the journals."""
+
+BURY_EVERY = 2.0
+"""Seconds between looks at the processes that write them."""
+
+LOCK_WAIT = 3.0
+
+log = logging.getLogger("nbtrack.keeper")
+
+
+class Keeper:
+    """Answers for one open store until it is idle, outdated, or the store's folder is gone."""
+
+    def __init__(self, service: Service, idle: float) -> None:
+        self._service = service
+        self._idle = idle
+        self._busy_at = time.monotonic()
+        self._buried_at = 0.0
+        self._leaving = asyncio.Event()
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def serve(self, listener: socket.socket) -> None:
+        """Accept and answer until it is time to leave."""
+        folder = self._service.store.folder
+        place = folder.stat().st_ino
+        server = await asyncio.start_unix_server(self._converse, sock=listener)
+        async with server:
+            while not self._leaving.is_set():
+                try:
+                    if folder.stat().st_ino != place or not is_store(folder):
+                        return  # moved or removed: it is not recreated, and nothing more is written into it
+                    self._work()
+                except OSError:
+                    return
+                if time.monotonic() - self._busy_at > self._idle and not self._background:
+                    return
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._leaving.wait(), TICK)
+
+    def _work(self) -> None:
+        """Take in what was recorded since, and see who has died."""
+        intake = self._service.intake
+        if intake.drain():
+            self._busy_at = time.monotonic()
+        if time.monotonic() - self._buried_at > BURY_EVERY:
+            self._buried_at = time.monotonic()
+            intake.bury()
+        while intake.background:
+            task = asyncio.create_task(self._finish(intake.background.pop(0)))
+            self._background.add(task)
+            task.add_done_callback(self._background.discard)
+
+    async def _finish(self, deferred: Deferred) -> None:
+        try:
+            deferred.finish(await asyncio.to_thread(deferred.work))
+        except Exception:
+            log.exception("a piece of background work failed")
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, ValueError), contextlib.closing(writer):
+            if not _is_same_user(writer.get_extra_info("socket")):
+                return
+            while not self._leaving.is_set():
+                (length,) = protocol.HEAD.unpack(await reader.readexactly(protocol.HEAD.size))
+                if length > protocol.MAX_MESSAGE:
+                    return
+                request = protocol.unpack(await reader.readexactly(length))
+                self._busy_at = time.monotonic()
+                writer.write(protocol.pack(await self._answer(request)))
+                await writer.drain()
+
+    async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        if protocol.version_key(str(request.get("version"))) > protocol.version_key(__version__):
+            self._service.intake.drain()
+            self._leaving.set()
+            return {"leaving": True}
+        try:
+            self._work()  # what the asker recorded before it asked is part of the answer
+            answer = dispatch(self._service, str(request.get("operation")), request.get("arguments") or {})
+            if isinstance(answer, Deferred):
+                answer = answer.finish(await asyncio.to_thread(answer.work))
+            return {"ok": to_plain(answer)}
+        except Exception as problem:
+            return {"error": error_to_plain(_as_nbtrack_error(problem))}
+
+
+def _as_nbtrack_error(problem: Exception) -> NbtrackError:
+    if isinstance(problem, NbtrackError):
+        return problem
+    log.error("an operation failed", exc_info=problem)
+    return NbtrackError(f"nbtrack could not answer: {type(problem).__name__}: {problem}. The log keeper.log has more.")
+
+
+def _is_same_user(connection: Any) -> bool:
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True  # the folder and the socket are private to the user
+    size = struct.calcsize("3i")
+    _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+    return bool(uid == os.getuid())
+
+
+def _listen(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    path.unlink(missing_ok=True)  # left by a keeper that was killed: the lock says that it is gone
+    before = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(before)
+    listener.listen(64)
+    return listener
+
+
+async def _tell(listener: socket.socket, error: NbtrackError) -> None:
+    """Answer everybody with `error` for a moment: the askers of a store that cannot be opened should learn why."""
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError), contextlib.closing(writer):
+            (length,) = protocol.HEAD.unpack(await reader.readexactly(protocol.HEAD.size))
+            await reader.readexactly(length)
+            writer.write(protocol.pack({"error": error_to_plain(error)}))
+            await writer.drain()
+
+    async with await asyncio.start_unix_server(converse, sock=listener):
+        await asyncio.sleep(1.0)
+
+
+def _log_to(store: Path) -> None:
+    path = store / "keeper.log"
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        handler = logging.handlers.RotatingFileHandler(path, maxBytes=1_000_000, backupCount=1)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
+        logging.getLogger().addHandler(handler)
+
+
+def serve(store: str) -> None:
+    """Be the keeper of `store`: the main function of a detached process."""
+    if os.fork():
+        os._exit(0)  # whoever started us has a child that ended at once; the keeper is nobody's
+    folder = Path(store)
+    idle = float(os.environ.get("NBTRACK_KEEPER_IDLE", SETTINGS["keeper_idle"].default))
+    lock, path = StoreLock(folder), socket_path(folder)
+    try:
+        if not lock.acquire(LOCK_WAIT):
+            return  # another keeper lives
+    except NbtrackError as error:
+        asyncio.run(_tell(_listen(path), error))
+        path.unlink(missing_ok=True)
+        return
+    try:
+        _log_to(folder)
+        try:
+            opened = Store(folder)
+        except NbtrackError as error:
+            asyncio.run(_tell(_listen(path), error))
+            return
+        listener = _listen(path)
+
+        async def run() -> None:
+            await Keeper(open_service(opened, f"process {os.getpid()}"), idle).serve(listener)
+
+        try:
+            asyncio.run(run())
+        finally:
+            opened.close()
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        lock.release()
+
+
+def answer_once(store: str) -> None:
+    """Answer the request on standard input and end: the main function where no keeper can live."""
+    request = json.load(sys.stdin)
+    sys.stdout.write(json.dumps(_answer_request(Path(store), request)))
+
+
+def _answer_request(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
+    lock = StoreLock(folder)
+    try:
+        if not lock.acquire(30.0):
+            raise KeeperUnavailable(f"The store {folder} is held by another process; try again.")
+        _log_to(folder)
+        opened = Store(folder)
+        try:
+            service = open_service(opened, "none (each answer starts a process of its own)")
+            service.intake.drain()
+            service.intake.bury()
+            for deferred in service.intake.background:
+                deferred.finish(deferred.work())
+            answer = dispatch(service, request["operation"], request["arguments"])
+            return {"ok": to_plain(answer.finish(answer.work()) if isinstance(answer, Deferred) else answer)}
+        finally:
+            opened.close()
+    except Exception as problem:
+        return {"error": error_to_plain(_as_nbtrack_error(problem))}
+    finally:
+        lock.release()

@@ -1,0 +1,177 @@
+"""The keeper seen from the processes that ask it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from nbtrack.config import Settings
+from nbtrack.errors import KeeperUnavailable, NbtrackError
+from nbtrack.keeper import protocol
+from nbtrack.keeper.address import socket_path
+from nbtrack.keeper.start import ask_in_child, start_keeper
+from nbtrack.operations import error_from_plain, to_entity
+from nbtrack.store.location import is_store
+from nbtrack.version import __version__
+
+START_TIMEOUT = 15.0
+"""Seconds to wait for a keeper to come up: Python's start on a loaded machine with a cold disk."""
+
+ANSWER_TIMEOUT = 900.0
+"""Seconds to wait for an answer; the longest is the conversion of a large model."""
+
+
+class KeeperProxy:
+    """The operations of one store. Starts the keeper when it is not there; safe to use from several threads and after a fork.
+
+    Parameters
+    ----------
+    store
+        The store's folder.
+    settings
+        Where to take ``keeper`` and ``keeper_idle`` from.
+    """
+
+    def __init__(self, store: str | os.PathLike[str], settings: Settings | None = None) -> None:
+        self.store = Path(store)
+        self._settings = settings or Settings(self.store.parent)
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._owner = os.getpid()
+        self._starter: subprocess.Popen[bytes] | None = None
+
+    def ask(self, operation: str, /, **arguments: Any) -> Any:
+        """Ask or decide; the answer as the operation's entity. Raises what the use case raises."""
+        return to_entity(operation, self.call(operation, **arguments))
+
+    def call(self, operation: str, /, **arguments: Any) -> Any:
+        """Ask or decide; the answer as plain values. Raises what the use case raises.
+
+        Raises
+        ------
+        KeeperUnavailable
+            If nobody answers.
+        """
+        return self._request(operation, arguments, START_TIMEOUT, ANSWER_TIMEOUT)
+
+    def ask_soon(self, operation: str, /, *, within: float, **arguments: Any) -> Any:
+        """As `ask`, but `KeeperUnavailable` when the answer takes longer than `within` seconds."""
+        return to_entity(operation, self._request(operation, arguments, within, within))
+
+    def _request(self, operation: str, arguments: dict[str, Any], start: float, answer: float) -> Any:
+        if not is_store(self.store):
+            raise KeeperUnavailable(f"The store {self.store} is gone; load nbtrack again to make a new one.")
+        request = {"version": __version__, "operation": operation, "arguments": arguments}
+        message = self._ask_socket(request, start, answer) if self._keeper_may_live() else self._ask_child(request)
+        if "error" in message:
+            raise error_from_plain(message["error"])
+        return message["ok"]
+
+    def _keeper_may_live(self) -> bool:
+        return hasattr(socket, "AF_UNIX") and bool(self._settings["keeper"])
+
+    def _ask_child(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return ask_in_child(self.store, request, ANSWER_TIMEOUT)
+        except (OSError, subprocess.SubprocessError, ValueError) as problem:
+            raise KeeperUnavailable(f"The store {self.store} gave no answer: {problem}.") from problem
+
+    def _ask_socket(self, request: dict[str, Any], start: float, answer: float) -> dict[str, Any]:
+        deadline = time.monotonic() + start
+        if not self._lock.acquire(timeout=start):
+            raise KeeperUnavailable(f"The keeper of {self.store} is busy.")
+        try:
+            while True:
+                try:
+                    message = self._exchange(request, deadline, answer)
+                except OSError as problem:
+                    self._close()
+                    if time.monotonic() >= deadline or isinstance(problem, TimeoutError):
+                        raise KeeperUnavailable(
+                            f"The keeper of {self.store} does not answer ({problem}); run `nbtrack doctor` for more."
+                        ) from problem
+                    self.start()
+                    time.sleep(0.01)
+                    continue
+                except BaseException:
+                    self._close()  # interrupted in the middle: the next answer must not be taken for this one
+                    raise
+                if not message.get("leaving"):
+                    return message
+                self._close()
+        finally:
+            self._lock.release()
+
+    def _exchange(self, request: dict[str, Any], deadline: float, answer: float) -> dict[str, Any]:
+        if self._socket is None or self._owner != os.getpid():
+            self._owner = os.getpid()
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+            self._socket.connect(str(socket_path(self.store)))
+        self._socket.settimeout(answer)
+        self._socket.sendall(protocol.pack(request))
+        (length,) = protocol.HEAD.unpack(self._receive(protocol.HEAD.size))
+        return protocol.unpack(self._receive(length))
+
+    def _receive(self, length: int) -> bytes:
+        assert self._socket is not None
+        parts, missing = [], length
+        while missing:
+            part = self._socket.recv(min(missing, 1 << 20))
+            if not part:
+                raise ConnectionResetError("the keeper went away")
+            parts.append(part)
+            missing -= len(part)
+        return b"".join(parts)
+
+    def _close(self) -> None:
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.close()
+            self._socket = None
+
+    def is_up(self) -> bool:
+        """Whether a keeper listens now; starts nothing and takes microseconds."""
+        if not self._keeper_may_live():
+            return True
+        with contextlib.suppress(OSError, NbtrackError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(0.01)
+            probe.connect(str(socket_path(self.store)))
+            return True
+        return False
+
+    def start(self) -> None:
+        """Start the keeper without waiting for it; does nothing while an earlier start is under way."""
+        if not self._keeper_may_live():
+            return
+        if self._starter is not None and self._starter.poll() is None:
+            return
+        with contextlib.suppress(OSError):
+            self._starter = start_keeper(self.store, self._settings["keeper_idle"])
+
+    def reap(self) -> None:
+        """Collect the exit status of the process that started the keeper, so that it is not left as a zombie."""
+        if self._starter is not None:
+            self._starter.poll()
+
+    def close(self) -> None:
+        """Let the connection go; the keeper stays for others."""
+        with self._lock:
+            self._close()
+
+
+@contextlib.contextmanager
+def proxy(store: Path) -> Iterator[KeeperProxy]:
+    """A proxy that is closed when the block ends."""
+    opened = KeeperProxy(store)
+    try:
+        yield opened
+    finally:
+        opened.close()

@@ -1,0 +1,170 @@
+"""Questions about runs."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from nbtrack.analysis.changes import changes
+from nbtrack.analysis.compare import compare
+from nbtrack.entities.runs import Comparison, MetricSeries, RunDetail, RunOutcome, RunTable
+from nbtrack.errors import AmbiguousName, InvalidInput, NotFound
+from nbtrack.store.database import Store
+from nbtrack.store.filters import KnownNames, compile_filter, compile_sort
+
+MAX_PAGE = 100_000
+_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]*")
+
+
+class Runs:
+    """What may be asked about the runs of a store.
+
+    A run is named by ``forest-3`` (of the given experiment, else the only one of that name), ``experiment/forest-3``, its id, or the
+    beginning of its id (8 characters at least).
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def resolve(self, run: str, experiment: str | None = None) -> str:
+        """The id of a run.
+
+        Raises
+        ------
+        NotFound
+            If there is no such run.
+        AmbiguousName
+            If the name fits several runs; the message lists them.
+        """
+        found = self._store.runs.find(run)
+        if not found and "/" in run:
+            experiment, _, label = run.rpartition("/")
+            found = [item for item in self._store.runs.find(label) if item[1] == experiment]
+        here = [item for item in found if item[1] == experiment]
+        if len(here) == 1 or len(found) == 1:
+            return (here or found)[0][0]
+        names = [f"{name}/{run}" for _, name in found]
+        if not found and _ID.fullmatch(run):
+            by_id = self._store.runs.find_by_id(run)
+            if len(by_id) == 1:
+                return by_id[0][0]
+            names = [name for _, name in by_id]
+        if names:
+            raise AmbiguousName(f"{run} fits several runs: {', '.join(names)}. Write one of these.", candidates=names)
+        raise NotFound(f"There is no run {run} in this store{self._nearest(run)}.", run=run)
+
+    def _nearest(self, run: str) -> str:
+        import difflib
+
+        labels = [label for label, _ in self._store.runs.labels("", 1000)]
+        near = difflib.get_close_matches(run, labels, n=1, cutoff=0.5)
+        if near:
+            return f"; did you mean {near[0]}?"[:-1]
+        return f"; the newest is {labels[0]}" if labels else "; it has no runs yet"
+
+    def search(
+        self,
+        filter: str = "",
+        sort: list[str] | None = None,
+        limit: int = 100,
+        offset: int = 0,
+        experiment: str | None = None,
+    ) -> RunTable:
+        """The runs that fit a filter, newest first or as sorted (``-name``: falling).
+
+        Raises
+        ------
+        FilterError
+            If the filter or a sort item cannot be read.
+        """
+        if limit < 0 or offset < 0:
+            raise InvalidInput(f"limit and offset count runs and cannot be negative (got {limit} and {offset}).")
+        known = self._store.runs.known_names() if filter or sort else KnownNames()
+        query = compile_filter(filter, known)
+        order = compile_sort(sort or [], known)
+        total, rows = self._store.runs.search(query, order, experiment, min(limit, MAX_PAGE), offset)
+        return RunTable(store=str(self._store.folder), version=self._store.version, total=total, runs=rows)
+
+    def get(self, run: str, experiment: str | None = None) -> RunDetail:
+        """All that is known of a run."""
+        return self._detail(self.resolve(run, experiment))
+
+    def _detail(self, run: str) -> RunDetail:
+        store = self._store
+        record = store.runs.record(run)
+        environment = store.runs.environment(record.environment)
+        interpreter, packages = (json.loads(store.blobs.get(digest)) for digest in environment) if environment else ({}, {})
+        snapshot = store.executions.snapshot_of(run)
+        return RunDetail(
+            row=store.runs.rows([run])[0],
+            traceback=record.traceback,
+            artifacts=store.artifacts.of_run(run),
+            datasets=store.artifacts.datasets(run),
+            cells=store.executions.of_run(run),
+            revision=record.revision,
+            python=interpreter.get("python"),
+            packages=packages,
+            snapshot=snapshot.id if snapshot else None,
+            notes=store.runs.notes(run),
+        )
+
+    def compare(self, runs: list[str], experiment: str | None = None) -> Comparison:
+        """What differs between two or more runs."""
+        if len(runs) < 2:
+            raise InvalidInput(f"A comparison needs two runs at least, got {len(runs)}.")
+        return compare([self.get(run, experiment) for run in runs])
+
+    def metric(self, run: str, name: str, experiment: str | None = None) -> MetricSeries:
+        """One metric of a run, with all its points."""
+        identifier = self.resolve(run, experiment)
+        series = self._store.metrics.series(identifier, name)
+        if series is None:
+            names = list(self._store.runs.rows([identifier])[0].metrics)
+            raise NotFound(f"The run {run} has no metric {name}; it has {', '.join(names) or 'none'}.", metric=name)
+        steps, values, times = series
+        return MetricSeries(run=identifier, name=name, steps=steps, values=values, times=[time / 1e9 for time in times])
+
+    def outcome(self, run: str) -> RunOutcome:
+        """What changed in a run (by id) against the previous run of the same cell."""
+        if not self._store.runs.has(run):
+            raise NotFound(f"There is no run {run} in this store.", run=run)
+        row = self._store.runs.rows([run])[0]
+        previous_id = self._store.runs.previous(run)
+        previous = self._store.runs.rows([previous_id])[0] if previous_id else None
+        sources = self._store.executions.source_digests
+        return RunOutcome(
+            id=run,
+            name=row.name,
+            experiment=row.experiment,
+            status=row.status,
+            duration=row.duration,
+            previous=previous.name if previous else None,
+            params=changes(previous.params, row.params) if previous else [],
+            metrics=changes(previous.metrics if previous else {}, row.metrics, direction=True),
+            code_changed=bool(previous_id and sources(previous_id) != sources(run)),
+            notes=self._store.runs.notes(run),
+        )
+
+    def last(self, name: str, experiment: str) -> str:
+        """The id of the newest run of a name in an experiment."""
+        run = self._store.runs.last_of(name, experiment)
+        if run is None:
+            raise NotFound(f"There is no run of the name {name} in the experiment {experiment} yet.", run=name)
+        return run
+
+    def complete(self, prefix: str, experiment: str | None = None) -> list[str]:
+        """Run names that begin with `prefix`; those of the experiment first and plain, others as ``experiment/name``."""
+        _, slash, label = prefix.rpartition("/")
+        found = self._store.runs.labels(label if slash else prefix, 200)
+        here = [name for name, owner in found if owner == experiment or experiment is None]
+        there = [f"{owner}/{name}" for name, owner in found if owner != experiment and experiment is not None]
+        return list(dict.fromkeys(name for name in here + there if name.startswith(prefix)))[:100]
+
+    def names(self) -> dict[str, list[str]]:
+        """The names of all params, metrics and tags, for completion."""
+        known = self._store.runs.known_names()
+        return {
+            "params": sorted(known.params),
+            "metrics": sorted(known.metrics),
+            "tags": sorted(known.tags),
+        }

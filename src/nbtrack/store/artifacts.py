@@ -1,0 +1,63 @@
+"""SQL of what belongs to a run beside its values: artifacts and the data that it read."""
+
+from __future__ import annotations
+
+import json
+
+import apsw
+
+from nbtrack.entities.records import ArtifactSaved
+from nbtrack.entities.runs import Artifact, Dataset
+from nbtrack.store.values import encodable, load
+
+
+class Artifacts:
+    """The artifacts and datasets of a store's runs."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    def add(self, record: ArtifactSaved, digest: str | None) -> None:
+        """Add an artifact; one of the same name in the same run is replaced."""
+        self._connection.execute(
+            "INSERT INTO artifacts (run_id, name, position, kind, format, size, digest, type_name, params, note)"
+            " VALUES (?1, ?2, (SELECT count(*) FROM artifacts WHERE run_id = ?1), ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+            " ON CONFLICT (run_id, name) DO UPDATE SET kind = excluded.kind, format = excluded.format,"
+            " size = excluded.size, digest = excluded.digest, type_name = excluded.type_name,"
+            " params = excluded.params, note = excluded.note",
+            (record.run, encodable(record.name), record.kind, record.format, record.size, digest, record.type_name)
+            + (json.dumps(record.params), None if record.note is None else encodable(record.note)),
+        )
+
+    def of_run(self, run: str) -> list[Artifact]:
+        """The artifacts of a run in the order of their making."""
+        rows = self._connection.execute(
+            "SELECT name, kind, format, size, digest, type_name, params, note FROM artifacts"
+            " WHERE run_id = ? ORDER BY position",
+            (run,),
+        )
+        return [
+            Artifact(
+                name=name,
+                kind=kind,
+                format=form,
+                size=size,
+                digest=digest,
+                type_name=type_name,
+                params=load(params),
+                note=note,
+            )
+            for name, kind, form, size, digest, type_name, params, note in rows
+        ]
+
+    def add_dataset(self, run: str, name: str, content: dict[str, object]) -> None:
+        """Remember data that a run read."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO datasets (run_id, name, content) VALUES (?, ?, ?)",
+            (run, encodable(name), json.dumps(content)),
+        )
+
+    def datasets(self, run: str) -> list[Dataset]:
+        """The data that a run read."""
+        rows = self._connection.execute("SELECT content FROM datasets WHERE run_id = ? ORDER BY name", (run,))
+        return [Dataset(**load(content)) for (content,) in rows]

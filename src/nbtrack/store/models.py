@@ -1,0 +1,110 @@
+"""SQL of the registry: models, versions, aliases."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import apsw
+
+from nbtrack.entities.models import ModelVersion, RegisteredModel
+from nbtrack.store.values import from_sql_number, iso, load
+
+_VERSION = (
+    "SELECT models.name, version, run_id, runs.label, artifact, format, digest, size, type_name, types, description,"
+    " tags, created FROM model_versions JOIN models ON models.id = model LEFT JOIN runs ON runs.id = run_id"
+)
+
+
+class Models:
+    """The registered models of a store."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    def add_version(
+        self,
+        name: str,
+        *,
+        run: str,
+        artifact: str,
+        format: str,
+        digest: str,
+        size: int,
+        type_name: str | None,
+        types: list[str],
+        description: str,
+        tags: dict[str, str],
+        time: int,
+    ) -> int:
+        """Add a version and return its number; the model is made with its first version."""
+        model, version = next(
+            self._connection.execute(
+                "INSERT INTO models (name, last_version) VALUES (?, 1)"
+                " ON CONFLICT (name) DO UPDATE SET last_version = last_version + 1 RETURNING id, last_version",
+                (name,),
+            )
+        )
+        self._connection.execute(
+            "INSERT INTO model_versions (model, version, run_id, artifact, format, digest, size, type_name, types,"
+            " description, tags, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (model, version, run, artifact, format, digest, size, type_name, json.dumps(types), description)
+            + (json.dumps(tags), time),
+        )
+        return int(version)
+
+    def set_alias(self, name: str, alias: str, version: int) -> int | None:
+        """Point an alias at a version; the version that it pointed at before."""
+        model = self._model(name)
+        row = next(
+            self._connection.execute("SELECT version FROM aliases WHERE model = ? AND alias = ?", (model, alias)), None
+        )
+        self._connection.execute(
+            "INSERT OR REPLACE INTO aliases (model, alias, version) VALUES (?, ?, ?)", (model, alias, version)
+        )
+        return row[0] if row else None
+
+    def _model(self, name: str) -> int | None:
+        row = next(self._connection.execute("SELECT id FROM models WHERE name = ?", (name,)), None)
+        return row[0] if row else None
+
+    def names(self) -> list[str]:
+        """The registered names."""
+        return [name for (name,) in self._connection.execute("SELECT name FROM models ORDER BY name")]
+
+    def get(self, name: str) -> RegisteredModel | None:
+        """A model with all its versions, newest first."""
+        model = self._model(name)
+        if model is None:
+            return None
+        aliases = {
+            alias: version
+            for alias, version in self._connection.execute(
+                "SELECT alias, version FROM aliases WHERE model = ? ORDER BY alias", (model,)
+            )
+        }
+        rows = self._connection.execute(f"{_VERSION} WHERE models.id = ? ORDER BY version DESC", (model,)).fetchall()
+        return RegisteredModel(name=name, versions=[self._version(row, aliases) for row in rows], aliases=aliases)
+
+    def _version(self, row: Any, aliases: dict[str, int]) -> ModelVersion:
+        name, version, run, label, artifact, form, digest, size, type_name, types, description, tags, created = row
+        metrics = self._connection.execute(
+            "SELECT key, last FROM metrics WHERE run_id = ? ORDER BY position", (run,)
+        ).fetchall()
+        return ModelVersion(
+            model=name,
+            version=version,
+            run_id=run,
+            run=label or "",
+            artifact=artifact,
+            format=form,
+            digest=digest,
+            size=size,
+            created=iso(created),
+            type_name=type_name,
+            types=load(types),
+            aliases=[alias for alias, target in aliases.items() if target == version],
+            metrics={key: from_sql_number(last) for key, last in metrics},
+            description=description,
+            tags=load(tags),
+        )
