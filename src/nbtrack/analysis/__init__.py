@@ -1,0 +1,1 @@
+"""Pure functions on values: what differs, what changed, what is better."""

@@ -1,0 +1,102 @@
+"""How two notebooks differ, cell by cell; and the same in nbdime's format."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nbtrack.analysis.alignment import Cell, Pair, align, source_of
+from nbtrack.entities.snapshots import CellChange, CellChangeKind, NotebookDiff
+
+VOLATILE_METADATA = frozenset(
+    ("ExecuteTime", "execution", "collapsed", "scrolled", "jupyter", "trusted", "outputId", "executionInfo")
+)
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
+_OWN_MIME = "application/vnd.nbtrack"
+
+
+def diff_notebooks(
+    base_nb: Mapping[str, Any], head_nb: Mapping[str, Any], base: str = "base", head: str = "head"
+) -> NotebookDiff:
+    """Compare two notebooks (nbformat 4 JSON).
+
+    Execution counts, timings and folded states do not count, nor addresses in outputs, nor what nbtrack
+    itself showed. A cell that moved is one row, at its new place.
+
+    Parameters
+    ----------
+    base_nb, head_nb
+        The notebooks.
+    base, head
+        What to call them, such as ``forest-1``.
+    """
+    old, new = _cells(base_nb), _cells(head_nb)
+    return NotebookDiff(base=base, head=head, cells=[_change(pair, old, new) for pair in align(old, new)])
+
+
+def _cells(notebook: Mapping[str, Any]) -> list[Cell]:
+    cells = notebook.get("cells")
+    return [cell for cell in cells if isinstance(cell, dict)] if isinstance(cells, list) else []
+
+
+def _change(pair: Pair, old: Sequence[Cell], new: Sequence[Cell]) -> CellChange:
+    before = old[pair.base] if pair.base is not None else None
+    after = new[pair.head] if pair.head is not None else None
+    if before is None or after is None:
+        kind = CellChangeKind.ADDED if before is None else CellChangeKind.REMOVED
+        return CellChange(kind=kind, before=before, after=after)
+    source = source_of(before) != source_of(after) or before.get("cell_type") != after.get("cell_type")
+    outputs = not same_outputs(before.get("outputs") or [], after.get("outputs") or [])
+    other = _lasting(before) != _lasting(after)
+    kind = CellChangeKind.CHANGED if source or outputs or other else CellChangeKind.UNCHANGED
+    if pair.moved:
+        kind = CellChangeKind.MOVED
+    return CellChange(kind=kind, before=before, after=after, source_changed=source, outputs_changed=outputs)
+
+
+def _lasting(cell: Cell) -> tuple[dict[str, Any], Any]:
+    """What of a cell counts beside its source and outputs: attachments, and metadata such as tags."""
+    metadata = cell.get("metadata") or {}
+    return {key: value for key, value in metadata.items() if key not in VOLATILE_METADATA}, cell.get(
+        "attachments"
+    )
+
+
+def same_outputs(before: Sequence[Any], after: Sequence[Any]) -> bool:
+    """Whether two lists of outputs show the same, however they were cut into pieces and counted."""
+    return before == after or _shown(before) == _shown(after)
+
+
+def _shown(outputs: Sequence[Any]) -> list[Any]:
+    """Outputs without what varies by itself; neighbouring pieces of one stream are joined."""
+    result: list[Any] = []
+    for output in outputs:
+        if not isinstance(output, dict):
+            result.append(output)
+            continue
+        kind = output.get("output_type")
+        if kind == "stream":
+            name, text = output.get("name"), _ADDRESS.sub("0x…", _text(output.get("text", "")))
+            if result and isinstance(result[-1], list) and result[-1][:2] == ["stream", name]:
+                result[-1][2] += text
+            else:
+                result.append(["stream", name, text])
+        elif kind == "error":
+            result.append((kind, output.get("ename"), output.get("evalue")))
+        else:
+            data = output.get("data") or {}
+            if any(mime.startswith(_OWN_MIME) for mime in data):
+                continue
+            result.append((kind, {mime: _plain(mime, value) for mime, value in data.items()}))
+    return result
+
+
+def _plain(mime: str, value: Any) -> Any:
+    joined = _text(value) if isinstance(value, str | list) else value
+    # Only the short repr of an object carries an address; in an image it would cost and mean nothing.
+    return _ADDRESS.sub("0x…", joined) if mime == "text/plain" and isinstance(joined, str) else joined
+
+
+def _text(value: Any) -> str:
+    return "".join(map(str, value)) if isinstance(value, list) else str(value)

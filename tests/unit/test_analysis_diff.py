@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import copy
+import io
+import time
+from typing import Any
+
+import nbformat
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nbtrack.analysis.diff import diff_notebooks
+from nbtrack.analysis.nbdime_format import nbdime_format
+
+
+def code(
+    source: str, cell_id: str | None = None, outputs: list[Any] | None = None, **metadata: Any
+) -> dict[str, Any]:
+    cell: dict[str, Any] = {
+        "cell_type": "code",
+        "source": source, "metadata": metadata, "outputs": outputs or [], "execution_count": 1,
+    }  # fmt: skip
+    return {**cell, "id": cell_id} if cell_id else cell
+
+
+def notebook(*cells: dict[str, Any]) -> dict[str, Any]:
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": list(cells)}
+
+
+def stream(text: str) -> dict[str, Any]:
+    return {"output_type": "stream", "name": "stdout", "text": text}
+
+
+def kinds(base: dict[str, Any], head: dict[str, Any]) -> str:
+    """Each row in a word: + - = ~ (changed) > (moved), then the source."""
+    signs = {"added": "+", "removed": "-", "unchanged": "=", "changed": "~", "moved": ">"}
+    rows = diff_notebooks(base, head).cells
+    return " ".join(signs[row.kind] + str((row.after or row.before or {})["source"]) for row in rows)
+
+
+A, B, C, D = (code(letter, f"id-{letter}") for letter in "abcd")
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "expected"),
+    [
+        ([A, B], [A, B], "=a =b"),
+        ([A, B], [A, C, B], "=a +c =b"),
+        ([A, B, C], [A, C], "=a -b =c"),
+        ([A, B, C, D], [D, A, B, C], ">d =a =b =c"),
+        ([A, B, C], [A, code("B", "id-b"), C], "=a ~B =c"),
+        ([], [A], "+a"),
+        ([A], [], "-a"),
+        ([code("x = 1"), code("y = 2")], [code("y = 2"), code("z = 3")], "-x = 1 =y = 2 +z = 3"),
+        (
+            [code("fit(depth=3, seed=0)", "old")],
+            [code("fit(depth=5, seed=0)", "new")],
+            "~fit(depth=5, seed=0)",
+        ),
+        (
+            [code("df", "1"), code("df", "2")],
+            [code("df", "3"), code("df", "4"), code("df", "5")],
+            "=df =df +df",
+        ),
+        ([code("a", "same"), code("b", "same")], [code("b", "same"), code("a", "same")], "=b >a"),
+    ],
+)
+def test_cells_meet(base: list[dict[str, Any]], head: list[dict[str, Any]], expected: str) -> None:
+    assert kinds(notebook(*base), notebook(*head)) == expected
+
+
+def test_what_does_not_count() -> None:
+    before = code("m", "1", [stream("<M at 0x7f0011223344>\n"), stream("done\n")], collapsed=True)
+    after = {**code("m", "1", [stream("<M at 0x7fffffffffff>\ndone\n")]), "execution_count": 7}
+    own = {
+        "output_type": "display_data",
+        "metadata": {},
+        "data": {"application/vnd.nbtrack.line+json": {}, "text/plain": "x"},
+    }
+    after["outputs"].append(own)
+    row = diff_notebooks(notebook(before), notebook(after)).cells[0]
+    assert row.kind == "unchanged"
+
+
+def test_what_counts() -> None:
+    row = diff_notebooks(
+        notebook(code("m", "1", [stream("1")])), notebook(code("m", "1", [stream("2")]))
+    ).cells[0]
+    assert (row.kind, row.source_changed, row.outputs_changed) == ("changed", False, True)
+    row = diff_notebooks(notebook(code("m", "1")), notebook(code("m", "1", tags=["x"]))).cells[0]
+    assert (row.kind, row.source_changed, row.outputs_changed) == ("changed", False, False)
+    markdown = {"cell_type": "markdown", "source": "m", "metadata": {}, "id": "1"}
+    assert diff_notebooks(notebook(code("m", "1")), notebook(markdown)).cells[0].source_changed
+
+
+def check_nbdime(base: dict[str, Any], head: dict[str, Any]) -> None:
+    import nbdime
+    from nbdime.diff_format import validate_diff
+    from nbdime.prettyprint import PrettyPrintConfig, pretty_print_notebook_diff
+
+    untouched = copy.deepcopy((base, head))
+    found = nbdime_format(base, head, diff_notebooks(base, head))
+    validate_diff(found, deep=True)
+    assert nbdime.patch_notebook(base, found) == head
+    assert (base, head) == untouched
+    out = io.StringIO()
+    node = nbformat.from_dict(base)
+    config = PrettyPrintConfig(out=out, use_git=False, use_diff=False, use_color=False)
+    pretty_print_notebook_diff("base", "head", node, found, config)
+    assert bool(out.getvalue()) == bool(found)
+
+
+SOURCES = st.one_of(
+    st.sampled_from(
+        ["", "x = 1", "x = 2", "y = f(x)\nprint(y)", "y = g(x)\nprint(y)\n", "import os\n\nos.getcwd()"]
+    ),
+    st.text(alphabet="ab =\n\x0b", max_size=12),
+)
+OUTPUTS = st.lists(st.sampled_from(["1", "2", "<M at 0x7f0011223344>"]).map(stream), max_size=3)
+CELLS = st.builds(
+    lambda source, outputs, cell_id, count, tags: {
+        **code(source, cell_id, outputs, **({"tags": tags} if tags else {})), "execution_count": count,
+    },
+    SOURCES, OUTPUTS, st.sampled_from([None, "i1", "i2", "i3", "i4", "i5"]),
+    st.one_of(st.none(), st.integers(1, 3)), st.lists(st.sampled_from("tu"), max_size=2),
+)  # fmt: skip
+NOTEBOOKS = st.lists(CELLS, max_size=7).map(lambda cells: notebook(*cells))
+
+
+@settings(max_examples=150, deadline=None)
+@given(NOTEBOOKS, NOTEBOOKS)
+def test_nbdime_patches_base_into_head(base: dict[str, Any], head: dict[str, Any]) -> None:
+    check_nbdime(base, head)
+
+
+@settings(max_examples=150, deadline=None)
+@given(NOTEBOOKS, st.data())
+def test_nbdime_patches_edits_and_moves(base: dict[str, Any], data: st.DataObject) -> None:
+    cells = data.draw(st.permutations(copy.deepcopy(base["cells"])))
+    for cell in cells[::3]:
+        cell["source"] += data.draw(SOURCES)
+    check_nbdime(base, {**notebook(*cells), "metadata": {"kernelspec": {"name": "python3"}}})
+
+
+@settings(max_examples=150, deadline=None)
+@given(NOTEBOOKS, NOTEBOOKS)
+def test_every_cell_has_one_row_and_head_keeps_its_order(base: dict[str, Any], head: dict[str, Any]) -> None:
+    rows = diff_notebooks(base, head).cells
+    assert [row.after for row in rows if row.after is not None] == head["cells"]
+    before = [row.before for row in rows if row.before is not None]
+    assert sorted(map(id, before)) == sorted(map(id, base["cells"]))
+    staying = [id(row.before) for row in rows if row.before is not None and row.kind != "moved"]
+    assert staying == [id(cell) for cell in base["cells"] if id(cell) in staying]
+
+
+def big(ids: str, edit: str, n: int = 500) -> dict[str, Any]:
+    html = "<table>" + "<tr><td>0.123</td></tr>" * 200 + edit + "</table>"
+    output = {
+        "output_type": "display_data",
+        "metadata": {},
+        "data": {"text/html": html, "image/png": "iVBOR" * 2000 + edit},
+    }
+    return notebook(
+        *(
+            code(
+                f"frame_{i} = load({i})\nmodel_{i} = fit(frame_{i}, depth={edit or 3})\nscore_{i} = 1",
+                ids and f"{ids}{i}",
+                [output],
+            )
+            for i in range(n)
+        )
+    )
+
+
+@pytest.mark.parametrize(("before", "after"), [("a", "a"), ("a", "b"), ("", "")])
+def test_five_hundred_changed_cells_are_compared_in_well_under_half_a_second(before: str, after: str) -> None:
+    import nbdime  # the import is not what is measured
+
+    assert nbdime.__version__
+    base, head = big(before, ""), big(after, "5")
+    nbdime_format(
+        notebook(code("a")), notebook(code("b")), diff_notebooks(notebook(code("a")), notebook(code("b")))
+    )
+    best = float("inf")
+    for _ in range(3):
+        start = time.perf_counter()
+        found = diff_notebooks(base, head)
+        best = min(best, time.perf_counter() - start)
+    assert best < 0.3
+    assert sum(row.kind == "changed" for row in found.cells) == 500
+    best = float("inf")
+    for _ in range(3):
+        start = time.perf_counter()
+        nbdime_format(base, head, found)
+        best = min(best, time.perf_counter() - start)
+    assert best < 0.5
