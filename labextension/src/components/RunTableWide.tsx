@@ -1,0 +1,153 @@
+import type * as React from 'react';
+import { useRef } from 'react';
+import type { CSSProperties } from 'react';
+import type { RunRow } from '../api/types';
+import { Status } from './Status';
+import { isBest } from './columns';
+import type { ValueColumn } from './columns';
+import { ago, duration, moment } from './format';
+import type { Sorting } from './sorting';
+import type { Trans } from './translate';
+import { useVirtualRows } from './virtual_rows';
+
+const ROW_HEIGHT = 28;
+
+/** What both forms of the table draw from. */
+export interface RunTableForm {
+  readonly runs: readonly RunRow[];
+  readonly columns: readonly ValueColumn[];
+  readonly sorting: Sorting | null;
+  readonly now: number;
+  readonly trans: Trans;
+  readonly onSort: (key: string) => void;
+}
+
+interface Heading {
+  readonly key: string;
+  readonly label: string;
+  readonly title: string;
+  readonly end: boolean;
+  readonly characters: number;
+}
+
+function headings({ columns, runs, trans }: RunTableForm): Heading[] {
+  const longest = runs.reduce((most, run) => Math.max(most, run.name.length), 0);
+  const fixed = (key: string, label: string, characters: number, end = false): Heading =>
+    ({ key, label, title: label, end, characters });
+  return [
+    fixed('name', trans.__('Run'), Math.max(7, Math.min(28, Math.ceil(longest * 0.95)))),
+    fixed('status', trans.__('Status'), 11),
+    ...columns.map(column => ({
+      key: column.key,
+      label: column.name,
+      title: column.kind === 'metric'
+        ? column.lowerIsBetter
+          ? trans.__('%1: metric, lower is better', column.name)
+          : trans.__('%1: metric, higher is better', column.name)
+        : trans.__('%1: param', column.name),
+      end: column.numeric,
+      characters: column.width
+    })),
+    fixed('started', trans.__('Started'), 10, true),
+    fixed('duration', trans.__('Duration'), 8, true)
+  ];
+}
+
+function SortButton(props: { heading: Heading; sorting: Sorting | null; onSort: (key: string) => void }): React.JSX.Element {
+  const { heading, sorting, onSort } = props;
+  const active = sorting?.key === heading.key;
+  return (
+    <button
+      type="button"
+      className="nbt-sort"
+      title={heading.title}
+      data-sorted={active ? (sorting.descending ? 'descending' : 'ascending') : undefined}
+      onClick={() => { onSort(heading.key); }}
+    >
+      <span className="nbt-sort-label">{heading.label}</span>
+      <svg className="nbt-sort-glyph" viewBox="0 0 10 10" aria-hidden="true" focusable="false">
+        <path d={active && sorting.descending ? 'M5 8.2 1.8 3h6.4z' : 'M5 1.8 8.2 7H1.8z'} />
+      </svg>
+    </button>
+  );
+}
+
+function ValueCell(props: { column: ValueColumn; run: RunRow; trans: Trans }): React.JSX.Element {
+  const { column, run, trans } = props;
+  const best = isBest(column, run);
+  const title = column.title(run);
+  return (
+    <td className={column.numeric ? 'nbt-end' : undefined} title={best ? trans.__('%1 (best)', title) : title}>
+      {best ? (
+        <span className="nbt-best">
+          {column.text(run)}
+          <span className="nbt-sr-only"> {trans.__('best')}</span>
+        </span>
+      ) : (
+        column.text(run)
+      )}
+    </td>
+  );
+}
+
+/** The table form: one row per run, one column per value, the name kept in sight while scrolling sideways. */
+export function RunTableWide(props: RunTableForm): React.JSX.Element {
+  const { runs, columns, sorting, now, trans, onSort } = props;
+  const scroller = useRef<HTMLDivElement>(null);
+  const rows = useVirtualRows(scroller, runs.length, ROW_HEIGHT);
+  const heads = headings(props);
+  const width = (heading: Heading): CSSProperties => ({ width: `calc(${heading.characters}ch + var(--nbt-cell-extra))` });
+  const characters = heads.reduce((sum, heading) => sum + heading.characters, 0);
+  const least = `calc(${characters}ch + ${heads.length} * var(--nbt-cell-extra))`;
+  const space = heads.length + 1;
+
+  return (
+    <div className="nbt-scroll" ref={scroller} tabIndex={0} role="region" aria-label={trans.__('Table of runs')}>
+      <table className="nbt-table" aria-rowcount={runs.length + 1} style={{ minWidth: least }}>
+        <colgroup>
+          {heads.map(heading => <col key={heading.key} style={width(heading)} />)}
+          {/* Takes what is left over, so that the columns stay together on a wide page. */}
+          <col />
+        </colgroup>
+        <thead>
+          <tr aria-rowindex={1}>
+            {heads.map(heading => (
+              <th
+                key={heading.key}
+                scope="col"
+                className={heading.end ? 'nbt-end' : undefined}
+                aria-sort={sorting?.key !== heading.key ? 'none' : sorting.descending ? 'descending' : 'ascending'}
+              >
+                <SortButton heading={heading} sorting={sorting} onSort={onSort} />
+              </th>
+            ))}
+            <td aria-hidden="true" />
+          </tr>
+        </thead>
+        <tbody>
+          {rows.before > 0 && (
+            <tr aria-hidden="true" className="nbt-space" style={{ height: rows.before }}><td colSpan={space} /></tr>
+          )}
+          {rows.indices.map(index => {
+            const run = runs[index];
+            return run && (
+              <tr key={run.id} aria-rowindex={index + 2}>
+                <th scope="row" title={run.name}>{run.name}</th>
+                <td><Status status={run.status} trans={trans} /></td>
+                {columns.map(column => <ValueCell key={column.key} column={column} run={run} trans={trans} />)}
+                <td className="nbt-end nbt-dim" title={moment(run.started)}>{ago(run.started, now, trans)}</td>
+                <td className="nbt-end nbt-dim" title={run.duration === null ? undefined : `${run.duration} s`}>
+                  {duration(run.duration)}
+                </td>
+                <td aria-hidden="true" />
+              </tr>
+            );
+          })}
+          {rows.after > 0 && (
+            <tr aria-hidden="true" className="nbt-space" style={{ height: rows.after }}><td colSpan={space} /></tr>
+          )}
+        </tbody>
+      </table>
+    </div>
+  );
+}

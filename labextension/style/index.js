@@ -1,0 +1,3 @@
+import './tokens.css';
+import './run_table.css';
+import './panel.css';
