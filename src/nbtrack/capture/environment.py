@@ -50,8 +50,8 @@ def packages() -> dict[str, str]:
     """Return the installed distributions by PEP 503 name, with their versions.
 
     The first folder on ``sys.path`` that has a name wins, as it does for an import. A folder is read again
-    only after its modification time has changed, which installing and removing do. A distribution whose folder
-    does not tell its version (the ``name.egg-info`` of an old ``setup.py develop``) is left out.
+    only after its modification time has changed, which installing and removing do. A distribution whose
+    folder does not tell its version (the ``name.egg-info`` of an old ``setup.py develop``) is left out.
     """
     found: dict[str, str] = {}
     for folder in list(sys.path):
@@ -90,7 +90,7 @@ def _parsed(file_name: str) -> tuple[str, str] | None:
     """Return name and version from ``Some_Name-1.2.dist-info`` or ``some-1.2-py3.11.egg-info``, else None."""
     if not file_name.endswith(_SUFFIXES):
         return None
-    stem = file_name[: -len(_SUFFIXES[0])]  # both are as long
+    stem = file_name.rpartition(".")[0]
     if stem.startswith("~"):  # pip renames to "~ame" what it is about to remove
         return None
     # neither part has a "-" of its own: it is written as "_"
