@@ -195,3 +195,15 @@ def test_five_hundred_changed_cells_are_compared_in_well_under_half_a_second(bef
         nbdime_format(base, head, found)
         best = min(best, time.perf_counter() - start)
     assert best < 0.5
+
+
+def test_the_line_under_a_tracked_cell_is_no_difference() -> None:
+    from nbtrack.entities.runs import RunOutcome, RunStatus
+    from nbtrack.render.line import outcome_html
+
+    def shown(name: str) -> dict[str, Any]:
+        outcome = RunOutcome(id=name, name=name, experiment="e", status=RunStatus.FINISHED, duration=1.0)
+        return {"output_type": "display_data", "metadata": {}, "data": {"text/html": outcome_html(outcome)}}
+
+    base, head = (notebook(code("fit()", "1", [shown(name)])) for name in ("forest-1", "forest-2"))
+    assert diff_notebooks(base, head).cells[0].kind == "unchanged"

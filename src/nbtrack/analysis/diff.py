@@ -86,10 +86,15 @@ def _shown(outputs: Sequence[Any]) -> list[Any]:
             result.append((kind, output.get("ename"), output.get("evalue")))
         else:
             data = output.get("data") or {}
-            if any(mime.startswith(_OWN_MIME) for mime in data):
+            if any(mime.startswith(_OWN_MIME) for mime in data) or _is_own_line(data.get("text/html")):
                 continue
             result.append((kind, {mime: _plain(mime, value) for mime, value in data.items()}))
     return result
+
+
+def _is_own_line(html: Any) -> bool:
+    """The line under a tracked cell: it tells the run's name and duration, and so would differ each time."""
+    return isinstance(html, str | list) and _text(html).startswith('<div class="nbtrack-line"')
 
 
 def _plain(mime: str, value: Any) -> Any:

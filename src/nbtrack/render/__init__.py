@@ -1,0 +1,1 @@
+"""A view as text for a terminal, or as static HTML."""

@@ -1,0 +1,89 @@
+"""What to say about a run, a model or a store: pairs of a word and a value, for text and HTML alike."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from nbtrack.entities.models import ModelVersion
+from nbtrack.entities.runs import Artifact, Difference, RunDetail
+from nbtrack.entities.stores import StoreStatus
+from nbtrack.render.characters import visible
+from nbtrack.render.grid import MARKS
+from nbtrack.render.numbers import column, duration_text, number, size, values, when
+
+Facts = list[tuple[str, str]]
+
+
+def run_facts(detail: RunDetail, now: datetime | None = None) -> Facts:
+    """The head of a run: how it stands, when it ran, on what code."""
+    row, revision = detail.row, detail.revision
+    took = f" · took {duration_text(row.duration)}" if row.duration is not None else ""
+    items = [
+        ("status", MARKS[row.status]),
+        ("started", when(row.started, now) + took),
+        ("experiment", visible(row.experiment, 200)),
+        ("notebook", visible(row.notebook or "", 300)),
+        ("id", visible(row.id, 80)),
+    ]
+    if revision.commit:
+        dirty = {True: " with uncommitted changes", False: "", None: ""}[revision.dirty]
+        branch = f" on {visible(revision.branch, 100)}" if revision.branch else ""
+        items.append(("git", visible(revision.commit[:12]) + branch + dirty))
+    if detail.python:
+        items.append(("python", f"{visible(detail.python, 60)} · {len(detail.packages):,} packages"))
+    return [(name, text) for name, text in items if text]
+
+
+def model_facts(version: ModelVersion, now: datetime | None = None) -> Facts:
+    """All of a model version but its name and number."""
+    items = [
+        ("alias", ", ".join(visible(alias, 60) for alias in version.aliases)),
+        ("type", visible(version.type_name or "", 200)),
+        ("from run", visible(version.run, 100)),
+        ("artifact", visible(version.artifact, 100)),
+        ("format", f"{visible(version.format, 40)} · {size(version.size)}"),
+        ("registered", when(version.created, now)),
+        (
+            "metrics",
+            " · ".join(f"{visible(k, 40)} {number(v)}" for k, v in list(version.metrics.items())[:8]),
+        ),
+        ("tags", " · ".join(f"{visible(k, 40)}={visible(v, 60)}" for k, v in list(version.tags.items())[:8])),
+        ("description", visible(version.description, 500)),
+        ("digest", visible(version.digest, 100)),
+    ]
+    return [(name, text) for name, text in items if text]
+
+
+def status_facts(status: StoreStatus) -> Facts:
+    """A store in figures."""
+    running = f", {status.running:,} running" if status.running else ""
+    libraries = f"nbtrack {visible(status.nbtrack, 40)} · SQLite {visible(status.sqlite, 40)}"
+    waiting = [("waiting", f"{size(status.waiting)} in journals")] if status.waiting else []
+    return [
+        ("store", visible(status.path, 500)),
+        ("runs", f"{status.runs:,}{running}"),
+        ("executions", f"{status.executions:,}"),
+        ("models", f"{status.models:,}"),
+        ("size", f"{size(status.database_size)} database · {size(status.blob_size)} blobs"),
+        *waiting,
+        ("keeper", visible(status.keeper, 200)),
+        ("versions", f"{libraries} · {visible(status.schema, 60)}"),
+    ]
+
+
+def artifact_text(artifact: Artifact) -> str:
+    """What an artifact is, how large, and why it was not saved if so."""
+    parts = (artifact.kind, artifact.format, size(artifact.size), artifact.note or "")
+    return " · ".join(visible(part, 200) for part in parts if part)
+
+
+def difference_cells(row: Difference, measured: bool = False) -> list[str]:
+    """The values of one compared thing; an absent one is a dash, the best carries a star."""
+    if measured:
+        shown = column([v if isinstance(v, int | float) else None for v in row.values])
+    else:
+        shown = values(row.values)
+    cells = [text if present else "–" for text, present in zip(shown, row.present, strict=True)]
+    if row.best is not None:
+        cells = [f"{cell} {'★' if index == row.best else ' '}" for index, cell in enumerate(cells)]
+    return cells

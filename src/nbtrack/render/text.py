@@ -1,0 +1,191 @@
+"""A view as text for a terminal: as wide as asked, with colour only when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from nbtrack.analysis.compare import describe_data
+from nbtrack.entities.models import ModelVersion, RegisteredModel
+from nbtrack.entities.runs import Comparison, Difference, RunDetail, RunStatus, RunTable
+from nbtrack.entities.snapshots import NotebookDiff
+from nbtrack.entities.stores import StoreStatus
+from nbtrack.render.characters import visible
+from nbtrack.render.facts import artifact_text, difference_cells, model_facts, run_facts, status_facts
+from nbtrack.render.grid import Column, folded_line, grid
+from nbtrack.render.numbers import number, size, value, when
+from nbtrack.render.text_layout import columns_that_fit, dim, facts, heading, join, line, ruled, source_lines
+from nbtrack.render.text_source import diff_lines, source_change
+from nbtrack.render.views import View
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_MOST_VALUES = 200
+_MOST_SOURCE_LINES = 30
+
+
+def to_text(view: View, *, width: int = 80, colour: bool = False, now: datetime | None = None) -> str:
+    """Write a view as text without a line end at its end.
+
+    Parameters
+    ----------
+    view
+        What to show.
+    width
+        Cells of a terminal line. Tables leave out columns that do not fit, and name them.
+    colour
+        Whether to write ANSI colours.
+    now
+        The present, for times such as "3 min ago"; None writes dates.
+    """
+    content = view.content
+    if isinstance(content, str):
+        body = content if view.kind == "json" else visible(content, keep="\n\t")
+        return "\n".join([body, *(visible(hint, 500) for hint in view.hints)])
+    lines = [*_lines(content, max(width, 24), now), *(dim(visible(hint, 500)) for hint in view.hints)]
+    return join(lines, width, colour)
+
+
+def _lines(content: object, width: int, now: datetime | None) -> list[Text]:
+    match content:
+        case RunTable():
+            return _runs(content, width, now)
+        case RunDetail():
+            return _run(content, width, now)
+        case Comparison():
+            return _comparison(content, width)
+        case NotebookDiff():
+            return diff_lines(content)
+        case ModelVersion():
+            return [
+                heading(f"{visible(content.model, 60)} · version {content.version}"),
+                *facts(model_facts(content, now)),
+            ]
+        case StoreStatus():
+            problems = [line("! ", visible(problem, 500), style="red") for problem in content.problems]
+            good = [] if problems else [line("No problems found.", style="green")]
+            return [heading("nbtrack store"), *facts(status_facts(content)), *problems, *good]
+        case list():
+            return _models(content, width, now)
+    raise TypeError(f"no text for {type(content).__name__}")
+
+
+def _runs(table: RunTable, width: int, now: datetime | None) -> list[Text]:
+    found = grid(table, now)
+    if not table.runs:
+        return [line(found.summary)]
+    shown, left_out = columns_that_fit(found.columns, width)
+    styles = [_status_style(run.status) for run in table.runs]
+    lines = ruled(shown, styles)
+    if left_out:
+        names = [column.title for column in left_out]
+        more = f" + {len(names) - 6:,} more" if len(names) > 6 else ""
+        lines.append(dim(f"left out for width: {', '.join(names[:6])}{more}"))
+    if found.folded:
+        lines.append(dim(folded_line(found)))
+    return [*lines, dim(found.summary)]
+
+
+def _status_style(status: RunStatus) -> str:
+    return {RunStatus.FINISHED: "", RunStatus.RUNNING: "cyan"}.get(status, "red")
+
+
+def _run(detail: RunDetail, width: int, now: datetime | None) -> list[Text]:
+    row = detail.row
+    lines = [heading(visible(row.name, 200)), *facts(run_facts(detail, now))]
+    lines += _values("params", [(visible(name, 60), value(v, 200)) for name, v in row.params.items()])
+    lines += _values(
+        "metrics", [(visible(name, 60), number(v, 6)) for name, v in row.metrics.items()], right=True
+    )
+    lines += _values("tags", [(visible(name, 60), visible(v, 200)) for name, v in row.tags.items()])
+    data = [
+        (visible(d.name, 60), visible(f"{describe_data(d)} · {d.type_name}", 120)) for d in detail.datasets
+    ]
+    lines += _values("data", data)
+    lines += _values("artifacts", [(visible(a.name, 60), artifact_text(a)) for a in detail.artifacts])
+    for index, cell in enumerate(detail.cells, 1):
+        title = "cell" if len(detail.cells) == 1 else f"cell {index} of {len(detail.cells)}"
+        lines += [line(), line(title, style="bold"), *source_lines(cell.source, _MOST_SOURCE_LINES)]
+    if detail.traceback:
+        last = [text for text in detail.traceback.splitlines() if text.strip()][-12:]
+        lines += [line(), line("traceback", style="bold")]
+        lines += [line("  ", visible(text, max(width, 80)), style="red") for text in last]
+    notes = [line("note: ", visible(note, 300), style="yellow") for note in detail.notes]
+    return [*lines, *([line()] if notes else []), *notes]
+
+
+def _values(title: str, items: Sequence[tuple[str, str]], right: bool = False) -> list[Text]:
+    if not items:
+        return []
+    kept = list(items[:_MOST_VALUES])
+    more = [dim(f"  + {len(items) - len(kept):,} more (--json has all)")] if len(items) > len(kept) else []
+    return [line(), line(title, style="bold"), *facts(kept, right=right), *more]
+
+
+def _comparison(comparison: Comparison, width: int) -> list[Text]:
+    labels = [visible(run.name, 40) for run in comparison.runs]
+    if len({run.experiment for run in comparison.runs}) > 1:
+        labels = [visible(f"{run.experiment}/{run.name}", 60) for run in comparison.runs]
+    lines: list[Text] = []
+    for title in ("params", "metrics", "tags", "data", "packages", "environment"):
+        rows: list[Difference] = getattr(comparison, title)
+        if rows:
+            lines += [*_compared(title, rows, labels, width), line()]
+    for row in comparison.code:
+        lines += [line(f"code · {row.name}", style="bold")]
+        base = next((i for i, present in enumerate(row.present) if present), 0)
+        for index, source in enumerate(row.values):
+            if index != base and not (row.present[index] and source == row.values[base]):
+                names = [dim(f"  {labels[base]} → {labels[index]}")] if len(labels) > 2 else []
+                after = str(source) if row.present[index] else ""
+                lines += [*names, *source_change(str(row.values[base]), after)]
+        lines.append(line())
+    if not lines:
+        return [line(f"{' and '.join(labels[:5])} differ in nothing that nbtrack recorded.")]
+    return lines[:-1]
+
+
+def _compared(title: str, rows: Sequence[Difference], labels: Sequence[str], width: int) -> list[Text]:
+    """One section as a table; as many runs side by side as fit, the others below."""
+    names = Column(title, [visible(row.name, 40) for row in rows[:_MOST_VALUES]], "run")
+    cells = [difference_cells(row, measured=title == "metrics") for row in rows[:_MOST_VALUES]]
+    numbers = title in ("params", "metrics")
+    columns = [
+        Column(label, [row[i] for row in cells], "run", right=numbers) for i, label in enumerate(labels)
+    ]
+    lines: list[Text] = []
+    while columns:
+        block = columns_that_fit([names, *columns], width, from_end=True)[0][1:] or columns[:1]
+        lines += ruled([names, *block])
+        columns = columns[len(block) :]
+    if len(rows) > _MOST_VALUES:
+        lines.append(dim(f"+ {len(rows) - _MOST_VALUES:,} more differ (--json has all)"))
+    return lines
+
+
+def _models(models: Sequence[RegisteredModel], width: int, now: datetime | None) -> list[Text]:
+    if not models:
+        return [line("No models are registered yet.")]
+    rows = [
+        (model, version) for model in models for version in sorted(model.versions, key=lambda v: -v.version)
+    ]
+    columns = [
+        Column("model", [visible(model.name, 60) for model, _ in rows], "run"),
+        Column("version", [str(version.version) for _, version in rows], "run", right=True),
+        Column(
+            "alias",
+            [", ".join(visible(alias, 40) for alias in version.aliases) for _, version in rows],
+            "run",
+        ),
+        Column("run", [visible(version.run, 60) for _, version in rows], "run"),
+        Column(
+            "type",
+            [visible((version.type_name or "").rpartition(".")[2], 40) for _, version in rows],
+            "param",
+        ),
+        Column("size", [size(version.size) for _, version in rows], "tag", right=True),
+        Column("registered", [when(version.created, now) for _, version in rows], "run", right=True),
+    ]
+    return ruled(columns_that_fit(columns, width)[0])

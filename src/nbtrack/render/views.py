@@ -1,0 +1,36 @@
+"""What a command answers: an entity to show, and what the reader may do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from nbtrack.entities.models import ModelVersion, RegisteredModel
+from nbtrack.entities.runs import Comparison, RunDetail, RunTable
+from nbtrack.entities.snapshots import NotebookDiff
+from nbtrack.entities.stores import StoreStatus
+
+Shown: TypeAlias = (
+    RunTable
+    | RunDetail
+    | Comparison
+    | NotebookDiff
+    | ModelVersion
+    | list[RegisteredModel]
+    | StoreStatus
+    | str
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One answer of the command tree.
+
+    ``kind`` is ``runs``, ``run``, ``comparison``, ``diff``, ``model``, ``models``, ``status``, ``text`` (help
+    and sentences) or ``json`` (the content is JSON text, to be printed as it is). Each of ``hints`` is a line
+    that says what to do next.
+    """
+
+    kind: str
+    content: Shown
+    hints: tuple[str, ...] = ()
