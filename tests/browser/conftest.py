@@ -44,6 +44,12 @@ LAB_NOISE = re.compile(
 )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "allow_console(pattern): errors on the browser's console that a test causes"
+    )
+
+
 def missing(what: str) -> None:
     """Skip for want of `what`; in CI, where everything is installed, that is a failure."""
     if os.environ.get("CI") == "true":
@@ -78,8 +84,9 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @dataclass
 class Console:
-    """What a page said on its console or threw, apart from JupyterLab's own noise."""
+    """What a page said on its console or threw, apart from JupyterLab's own noise and what a test expects."""
 
+    expected: str | None
     problems: list[str]
 
     def watch(self, page: Any) -> None:
@@ -87,15 +94,16 @@ class Console:
         page.on("console", lambda message: message.type == "error" and self.add(message.text))
 
     def add(self, text: str) -> None:
-        if not LAB_NOISE.search(text):
+        if not LAB_NOISE.search(text) and not (self.expected and re.search(self.expected, text)):
             self.problems.append(text)
 
 
 @pytest.fixture
-def page(chromium: Any) -> Iterator[Any]:
-    """A new tab; the test fails if anything is written to its console as an error."""
+def page(chromium: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A new tab; the test fails if an error shows on its console that ``allow_console`` does not name."""
     tab = chromium.new_page()
-    console = Console([])
+    allowed = request.node.get_closest_marker("allow_console")
+    console = Console(allowed.args[0] if allowed else None, [])
     console.watch(tab)
     yield tab
     tab.close()

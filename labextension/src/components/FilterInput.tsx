@@ -27,7 +27,7 @@ export function FilterInput(props: {
         type="search"
         className="nbt-filter-input"
         value={text}
-        placeholder={trans.__('Filter, e.g. metrics.accuracy > 0.9')}
+        placeholder={trans.__('Filter, e.g. accuracy > 0.9')}
         aria-label={trans.__('Filter runs')}
         aria-invalid={error !== null}
         aria-describedby={error !== null ? errorId : undefined}

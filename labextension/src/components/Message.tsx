@@ -7,7 +7,7 @@ export function EmptyMessage(props: { trans: Trans }): React.JSX.Element {
   return (
     <div className="nbt-message">
       <p className="nbt-message-title">{trans.__('No runs yet')}</p>
-      <p>{trans.__('Put this line at the top of a cell and run it:')}</p>
+      <p>{trans.__('After %load_ext nbtrack, put this line at the top of a cell and run it:')}</p>
       <pre className="nbt-message-code">%%track NAME</pre>
       <p>{trans.__('The cell becomes a run: its parameters, metrics and models appear here.')}</p>
     </div>

@@ -24,7 +24,6 @@ export class RunWatch implements IDisposable {
   private readonly poll: Poll;
   private _state: RunWatchState = { table: null, filter: '', filterError: null, error: null };
   private mark: string | null = null;
-  private asked = 0;
   /** The filter cannot be read: asking again would get the same answer, and a line in the browser's console. */
   private refused = false;
   private visible = false;
@@ -60,7 +59,6 @@ export class RunWatch implements IDisposable {
     if (this.isDisposed) {
       return;
     }
-    this.asked++;
     document.removeEventListener('visibilitychange', this.onVisibility);
     this.poll.dispose();
     this.place.changed.disconnect(this.onPlaceChanged);
@@ -112,27 +110,30 @@ export class RunWatch implements IDisposable {
     if (this.refused) {
       return;
     }
-    // Answers may overtake each other when the filter or the place changes: only the latest question counts.
-    const turn = ++this.asked;
     const query = { path: this.place.path, filter: this._state.filter };
+    const isCurrent = (): boolean =>
+      !this.isDisposed && query.path === this.place.path && query.filter === this._state.filter;
     try {
       const answer = await this.transport.runs(query, this.mark);
-      if (turn !== this.asked) {
-        return;
-      }
-      if (answer) {
-        this.mark = answer.mark;
-        this.set({ table: answer.table, filterError: null, error: null });
-      } else if (this._state.error !== null) {
-        this.set({ error: null });
+      if (isCurrent()) {
+        if (answer) {
+          this.mark = answer.mark;
+          this.set({ table: answer.table, filterError: null, error: null });
+        } else if (this._state.error !== null) {
+          this.set({ error: null });
+        }
       }
     } catch (reason) {
-      if (turn === this.asked) {
+      if (isCurrent()) {
         this.fail(reason);
+        if (!(reason instanceof ServerError && reason.status < 500)) {
+          throw reason;
+        }
       }
-      if (!(reason instanceof ServerError && reason.status < 500)) {
-        throw reason;
-      }
+    }
+    // The place or the filter changed meanwhile: the poll has dropped the wish to ask again, since it was asking.
+    if (!isCurrent() && !this.isDisposed) {
+      await this.ask();
     }
   }
 
