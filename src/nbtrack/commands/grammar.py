@@ -1,0 +1,163 @@
+"""How commands are read: click's parser, with answers and errors returned instead of printed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import click
+
+from nbtrack.errors import InvalidInput
+from nbtrack.operations import Proxy
+from nbtrack.render.views import View
+
+
+@dataclass(slots=True)
+class Asking:
+    """What a command works with: ``ctx.obj`` of every command."""
+
+    proxy: Proxy
+    experiment: str | None = None
+    prog: str = "nbtrack"
+
+
+class HelpAsked(Exception):  # noqa: N818 - no error: click's way out of parsing
+    """Carries the help text out of click's parser."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class _HelpByView(click.Command):
+    """A command whose help is raised instead of printed, and shows examples."""
+
+    examples: tuple[str, ...] = ()
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        return click.Option(
+            ["--help", "-h"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_ask_help,
+            help="Show this.",
+        )
+
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:
+        return ["--help", "-h"]
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.examples:
+            prog = ctx.find_root().info_name
+            with formatter.section("Examples"):
+                for example in self.examples:
+                    formatter.write(f"{' ' * formatter.current_indent}{prog} {example}\n")
+
+
+def _ask_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        raise HelpAsked(ctx.get_help())
+
+
+class Command(_HelpByView):
+    """One command.
+
+    Parameters
+    ----------
+    examples
+        Lines for the help, without the program's name.
+    completes
+        What its arguments are, for completion: ``run``, ``model``, ``filter``; the last one repeats if it
+        ends with ``*``.
+    """
+
+    def __init__(
+        self, *args: Any, examples: tuple[str, ...] = (), completes: tuple[str, ...] = (), **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+        self.completes = completes
+
+
+class Tree(_HelpByView, click.Group):
+    """The group of commands; names the nearest one when a word is none."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, examples: tuple[str, ...] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they were added: that of the work."""
+        return list(self.commands)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Find the command that the first word names."""
+        if args and self.get_command(ctx, args[0]) is None:
+            self._unknown(ctx, args[0])
+        return super().resolve_command(ctx, args)
+
+    def _unknown(self, ctx: click.Context, word: str) -> NoReturn:
+        names = self.list_commands(ctx)
+        near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}."
+        raise InvalidInput(f"There is no command {word[:60]!r}; {hint}", candidates=near)
+
+
+def run_command(
+    arguments: Sequence[str],
+    proxy: Proxy,
+    *,
+    experiment: str | None = None,
+    prog: str = "nbtrack",
+    tree: Tree | None = None,
+) -> View:
+    """Run one command and return what it answers.
+
+    Parameters
+    ----------
+    arguments
+        The words behind the program's name; none asks for help.
+    proxy
+        How to reach the store.
+    experiment
+        The current experiment, in which ``forest-1`` is looked for first and whose runs are listed.
+    prog
+        The program's name in help and hints.
+    tree
+        A tree with more commands; `command_tree()` by default.
+
+    Raises
+    ------
+    InvalidInput
+        The words are no command, in one sentence.
+    NbtrackError
+        What the operations raise.
+    """
+    from nbtrack.commands.store_commands import command_tree
+
+    tree = tree or command_tree()
+    try:
+        asking = Asking(proxy, experiment, prog)
+        # As wide as a line of code; a help text is shown in notebooks too, where no terminal tells a width.
+        with tree.make_context(prog, list(arguments) or ["--help"], obj=asking, terminal_width=88) as context:
+            answer = tree.invoke(context)
+    except HelpAsked as help_asked:
+        return View(kind="text", content=help_asked.text)
+    except click.exceptions.Exit:
+        return View(kind="text", content="")
+    except click.ClickException as error:
+        raise InvalidInput(_sentence(error, prog)) from None
+    assert isinstance(answer, View)
+    return answer
+
+
+def _sentence(error: click.ClickException, prog: str) -> str:
+    message = " ".join(error.format_message().split()).rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    name = f"{prog} {context.info_name}" if context is not None and context.parent is not None else prog
+    return f"{message}. {name} --help has examples."

@@ -1,0 +1,245 @@
+"""The commands that a store answers, in the shell and in a notebook alike."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from nbtrack.analysis.diff import diff_notebooks
+from nbtrack.commands.grammar import Asking, Command, Tree
+from nbtrack.entities.models import ModelVersion, RegisteredModel
+from nbtrack.entities.runs import Comparison, RunDetail, RunTable
+from nbtrack.entities.snapshots import Snapshot
+from nbtrack.entities.stores import StoreStatus
+from nbtrack.errors import InvalidInput
+from nbtrack.operations import to_json, to_plain
+from nbtrack.render.views import Shown, View
+
+_RUN_FIELDS = ("id", "name", "experiment", "status", "started", "duration", "params", "metrics", "tags")
+_SEPARATOR = re.compile(r",(?=(?:[^`\"]|`[^`]*`|\"[^\"]*\")*$)")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for machines.")
+_in_experiment = click.option("--experiment", metavar="NAME", help="Look in this experiment.")
+
+
+def command_tree() -> Tree:
+    """A fresh tree of the commands that a store answers; a surface may add its own."""
+    tree = Tree(
+        "nbtrack",
+        help="Look at what notebooks did: runs, params, metrics, code, data and models.",
+        examples=(
+            'runs "accuracy > 0.9 and max_depth <= 5" --sort -accuracy',
+            "show forest-3",
+            "compare forest-1 forest-3",
+            "diff forest-1 forest-3",
+            "register forest-3 churn --alias champion",
+        ),
+    )
+    for command in (runs, show, compare, diff, register, models, doctor):
+        tree.add_command(command)
+    return tree
+
+
+def command_names() -> list[str]:
+    """The names of the commands, in the order of the help."""
+    return list(command_tree().commands)
+
+
+def _answer(kind: str, content: Shown, as_json: bool, hints: tuple[str, ...] = ()) -> View:
+    return (
+        View(kind="json", content=to_json(content, indent=2))
+        if as_json
+        else View(kind=kind, content=content, hints=hints)
+    )
+
+
+@click.command(
+    cls=Command,
+    completes=("filter*",),
+    examples=(
+        "runs",
+        'runs "accuracy > 0.9 and params.lr in (0.1, 0.01)" --sort -accuracy',
+        "runs \"status = 'failed' and started >= '2026-11-01'\"",
+        "runs --sort params.lr --sort -accuracy --limit 10 --json",
+    ),
+)
+@click.argument("filter_words", metavar="[FILTER]", nargs=-1)
+@click.option(
+    "--sort", "sort", metavar="NAME", multiple=True, help="Order by it; -NAME falls. May be repeated."
+)
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The most runs to list."
+)
+@_in_experiment
+@click.option("--all", "everywhere", is_flag=True, help="Runs of every experiment.")
+@_as_json
+@click.pass_obj
+def runs(
+    asking: Asking,
+    filter_words: tuple[str, ...],
+    sort: tuple[str, ...],
+    limit: int,
+    experiment: str | None,
+    everywhere: bool,
+    as_json: bool,
+) -> View:
+    """List runs, newest first.
+
+    A FILTER compares metrics, params (params.x), tags (tags.x) and columns (status, started, name) with
+    = != < <= > >=, in, like, is null, joined by and, or, not.
+    """
+    text = " ".join(filter_words)
+    items = [item.strip() for given in sort for item in _SEPARATOR.split(given) if item.strip()]
+    where = None if everywhere else experiment or asking.experiment
+    table: RunTable = asking.proxy.ask("runs.search", filter=text, sort=items, limit=limit, experiment=where)
+    if as_json:
+        plain = [{name: to_plain(getattr(run, name)) for name in _RUN_FIELDS} for run in table.runs]
+        return View(kind="json", content=to_json(plain, indent=2))
+    hints: list[str] = []
+    if not table.total and where is not None and experiment is None:
+        hints.append(f"in the experiment {where}; {asking.prog} runs --all looks in every experiment")
+    elif not table.total and not text:
+        hints.append("Put %%track NAME at the top of a notebook cell: the cell becomes a run.")
+    elif not table.total:
+        hints.append(f"Nothing matches {text}")
+    elif len(table.runs) < table.total:
+        hints.append(f"--limit {min(table.total, 10 * limit)} lists more")
+    return _answer("runs", table, False, tuple(hints))
+
+
+@click.command(cls=Command, completes=("run",), examples=("show forest-3", "show quickstart/forest-3 --json"))
+@click.argument("run", metavar="RUN")
+@_in_experiment
+@_as_json
+@click.pass_obj
+def show(asking: Asking, run: str, experiment: str | None, as_json: bool) -> View:
+    """Show all that is known of one run.
+
+    RUN is a name such as forest-3, EXPERIMENT/forest-3, an id, or the beginning of one.
+    """
+    detail: RunDetail = asking.proxy.ask("runs.get", run=run, experiment=experiment or asking.experiment)
+    return _answer("run", detail, as_json)
+
+
+@click.command(
+    cls=Command,
+    completes=("run*",),
+    examples=("compare forest-1 forest-3", "compare forest-1 forest-2 logistic-1 --json"),
+)
+@click.argument("names", metavar="RUN RUN...", nargs=-1)
+@_in_experiment
+@_as_json
+@click.pass_obj
+def compare(asking: Asking, names: tuple[str, ...], experiment: str | None, as_json: bool) -> View:
+    """Show what differs between runs: params, metrics, code, data, packages. What is the same is left out."""
+    if len(names) < 2:
+        raise click.UsageError("A comparison needs two runs at least")
+    where = experiment or asking.experiment
+    comparison: Comparison = asking.proxy.ask("runs.compare", runs=list(names), experiment=where)
+    return _answer("comparison", comparison, as_json)
+
+
+@click.command(
+    cls=Command,
+    completes=("run", "run"),
+    examples=("diff forest-1 forest-3", "diff forest-1 forest-3 --nbdime"),
+)
+@click.argument("base", metavar="RUN")
+@click.argument("head", metavar="RUN")
+@_in_experiment
+@click.option("--nbdime", "as_nbdime", is_flag=True, help="Answer as JSON in nbdime's diff format.")
+@_as_json
+@click.pass_obj
+def diff(
+    asking: Asking, base: str, head: str, experiment: str | None, as_nbdime: bool, as_json: bool
+) -> View:
+    """Show how the notebook differs from one run to another, cell by cell."""
+    where = experiment or asking.experiment
+    old: Snapshot = asking.proxy.ask("snapshots.get", run=base, experiment=where)
+    new: Snapshot = asking.proxy.ask("snapshots.get", run=head, experiment=where)
+    found = diff_notebooks(old.notebook, new.notebook, base=base, head=head)
+    if as_nbdime:
+        from nbtrack.analysis.nbdime_format import nbdime_format
+
+        written = nbdime_format(old.notebook, new.notebook, found)
+        return View(kind="json", content=to_json(written, indent=2))
+    return _answer("diff", found, as_json)
+
+
+@click.command(
+    cls=Command,
+    completes=("run", "model"),
+    examples=(
+        "register forest-3 churn --alias champion",
+        "register forest-3 churn --describe 'deeper trees' --tag team=risk",
+    ),
+)
+@click.argument("run", metavar="RUN")
+@click.argument("name", metavar="MODEL")
+@click.option("--alias", metavar="NAME", help="A name that moves to this version, such as champion.")
+@click.option("--artifact", metavar="NAME", help="Which of the run's models, if it has several.")
+@click.option("--describe", "description", metavar="TEXT", default="", help="What this version is.")
+@click.option("--tag", "tags", metavar="KEY=VALUE", multiple=True, help="May be repeated.")
+@_in_experiment
+@_as_json
+@click.pass_obj
+def register(
+    asking: Asking,
+    run: str,
+    name: str,
+    alias: str | None,
+    artifact: str | None,
+    description: str,
+    tags: tuple[str, ...],
+    experiment: str | None,
+    as_json: bool,
+) -> View:
+    """Register the model of a run under a name, as its next version."""
+    version: ModelVersion = asking.proxy.ask(
+        "models.register",
+        run=run,
+        name=name,
+        alias=alias,
+        artifact=artifact,
+        description=description,
+        tags=_tags(tags),
+        python=sys.executable or None,
+        experiment=experiment or asking.experiment,
+    )
+    key = f"{version.model}@{alias}" if alias else f"{version.model}/{version.version}"
+    return _answer("model", version, as_json, (f"load it: nbtrack.open().models.get({key!r}).load()",))
+
+
+def _tags(given: tuple[str, ...]) -> dict[str, str]:
+    tags = {}
+    for tag in given:
+        key, equals, value = tag.partition("=")
+        if not equals or not key.strip():
+            raise InvalidInput(f"A tag is KEY=VALUE, such as --tag team=risk; {tag[:60]!r} is not.")
+        tags[key.strip()] = value
+    return tags
+
+
+@click.command(cls=Command, examples=("models", "models --json"))
+@_as_json
+@click.pass_obj
+def models(asking: Asking, as_json: bool) -> View:
+    """List the registered models with their versions and aliases."""
+    found: list[RegisteredModel] = asking.proxy.ask("models.list")
+    hints = () if found else (f"{asking.prog} register RUN NAME registers the model of a run.",)
+    return _answer("models", found, as_json, hints)
+
+
+@click.command(cls=Command, examples=("doctor", "doctor --json"))
+@_as_json
+@click.pass_obj
+def doctor(asking: Asking, as_json: bool) -> View:
+    """Show how the store is: where, how large, who serves it, and what is wrong."""
+    status: StoreStatus = asking.proxy.ask("store.status")
+    return _answer("status", status, as_json)

@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import click
+import pytest
+
+from nbtrack.analysis.compare import compare
+from nbtrack.commands import Asking, Command, View, command_names, command_tree, complete, run_command
+from nbtrack.entities.models import ModelVersion, RegisteredModel
+from nbtrack.entities.runs import RunDetail, RunRow, RunStatus, RunTable
+from nbtrack.entities.snapshots import NotebookDiff, Snapshot
+from nbtrack.entities.stores import StoreStatus
+from nbtrack.errors import InvalidInput, NotFound
+from nbtrack.operations import to_plain
+from nbtrack.render.html import to_html
+from nbtrack.render.text import to_text
+
+ROWS = [
+    RunRow(
+        id=f"id{i}", name=f"forest-{i}", experiment="quickstart", status=RunStatus.FINISHED,
+        started="2026-11-21T10:00:00Z", duration=1.0, params={"max_depth": i}, metrics={"accuracy": value},
+    )
+    for i, value in ((2, math.nan), (1, 0.93))
+]  # fmt: skip
+VERSION = ModelVersion(
+    model="churn", version=1, run_id="id1", run="forest-1", artifact="model", format="skops", digest="d", size=1,
+    created="2026-11-21T10:00:00Z", aliases=["champion"],
+)  # fmt: skip
+
+
+class Store:
+    """Answers like a store, and keeps what it was asked."""
+
+    def __init__(self, runs: list[RunRow] = ROWS) -> None:
+        self.runs = runs
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    def call(self, operation: str, /, **arguments: Any) -> Any:
+        return to_plain(self.ask(operation, **arguments))
+
+    def ask(self, operation: str, /, **arguments: Any) -> Any:
+        self.asked.append((operation, arguments))
+        details = {row.name: RunDetail(row=row) for row in self.runs}
+        match operation:
+            case "runs.search":
+                return RunTable(
+                    store="s", version=1, total=len(self.runs), runs=self.runs[: arguments["limit"]]
+                )
+            case "runs.get":
+                if arguments["run"] not in details:
+                    raise NotFound(f"There is no run {arguments['run']}.")
+                return details[arguments["run"]]
+            case "runs.compare":
+                return compare([details[run] for run in arguments["runs"]])
+            case "runs.complete":
+                return [name for name in details if name.startswith(arguments["prefix"])]
+            case "runs.names":
+                return {"metrics": ["accuracy", "my loss"], "params": ["max_depth"], "tags": ["team"]}
+            case "snapshots.get":
+                cell = {
+                    "cell_type": "code",
+                    "id": "a",
+                    "source": arguments["run"],
+                    "metadata": {},
+                    "outputs": [],
+                }
+                notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}
+                return Snapshot(
+                    id="s", run=arguments["run"], path=None, origin="file", taken="", notebook=notebook
+                )
+            case "models.register":
+                return VERSION
+            case "models.list":
+                return [RegisteredModel(name="churn", versions=[VERSION], aliases={"champion": 1})]
+            case "store.status":
+                texts = dict.fromkeys(("path", "id", "schema", "nbtrack", "sqlite", "keeper"), "x")
+                counts = dict.fromkeys(("version", "runs", "running", "executions", "models"), 1)
+                sizes = dict.fromkeys(("database_size", "blob_size", "waiting"), 1)
+                return StoreStatus(**texts, **counts, **sizes)  # type: ignore[arg-type]
+        raise AssertionError(operation)
+
+
+def test_runs_asks_for_what_was_typed() -> None:
+    store = Store()
+    view = run_command(
+        ["runs", "accuracy > 0.9", "--sort", "-accuracy", "--sort", "max_depth,-started"], store
+    )
+    assert view.kind == "runs"
+    sort = ["-accuracy", "max_depth", "-started"]
+    expected = {"filter": "accuracy > 0.9", "sort": sort, "limit": 100, "experiment": None}
+    assert store.asked == [("runs.search", expected)]
+    run_command(["runs", "--sort=-accuracy", "status", "=", "'failed'", "--limit", "5"], store)
+    assert store.asked[-1][1]["filter"] == "status = 'failed'"
+    assert store.asked[-1][1]["sort"] == ["-accuracy"]
+    run_command(["runs", "--sort", "params.`a,b`,lr"], store)
+    assert store.asked[-1][1]["sort"] == ["params.`a,b`", "lr"]
+
+
+def test_the_current_experiment_is_meant_unless_said_otherwise() -> None:
+    store = Store()
+    for words, expected in (
+        (["runs"], "here"),
+        (["runs", "--all"], None),
+        (["runs", "--experiment", "x"], "x"),
+    ):
+        run_command(words, store, experiment="here")
+        assert store.asked[-1][1]["experiment"] == expected
+    run_command(["show", "forest-1"], store, experiment="here")
+    assert store.asked[-1][1]["experiment"] == "here"
+
+
+def test_runs_as_json_is_a_list_of_objects() -> None:
+    view = run_command(["runs", "--json"], Store())
+    runs = json.loads(to_text(view))
+    fields = ["id", "name", "experiment", "status", "started", "duration", "params", "metrics", "tags"]
+    assert [list(run) for run in runs] == [fields, fields]
+    assert runs[0]["metrics"] == {"accuracy": "NaN"}
+    assert runs[0]["status"] == "finished"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["runs"], ["show", "forest-1"], ["compare", "forest-1", "forest-2"], ["diff", "forest-1", "forest-2"],
+        ["register", "forest-1", "churn"], ["models"], ["doctor"],
+    ],
+)  # fmt: skip
+def test_every_command_answers_in_every_form(words: list[str]) -> None:
+    view = run_command(words, Store())
+    assert to_text(view)
+    assert to_html(view)
+    json.loads(to_text(run_command([*words, "--json"], Store())))
+
+
+def test_diff_compares_the_snapshots() -> None:
+    view = run_command(["diff", "forest-1", "forest-2"], Store())
+    assert isinstance(view.content, NotebookDiff)
+    assert (view.content.base, view.content.head) == ("forest-1", "forest-2")
+    written = json.loads(to_text(run_command(["diff", "forest-1", "forest-2", "--nbdime"], Store())))
+    assert written[0]["key"] == "cells"
+
+
+def test_register_passes_everything_on() -> None:
+    store = Store()
+    words = (
+        "register forest-1 churn --alias champion --artifact m --describe text --tag team=risk --tag x=a=b"
+    )
+    view = run_command(words.split(), store, experiment="here")
+    asked = store.asked[0][1]
+    assert asked.pop("python")
+    assert asked == {
+        "run": "forest-1", "name": "churn", "alias": "champion", "artifact": "m", "description": "text",
+        "tags": {"team": "risk", "x": "a=b"}, "experiment": "here",
+    }  # fmt: skip
+    assert view.hints == ("load it: nbtrack.open().models.get('churn@champion').load()",)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["run"], "did you mean runs?"),
+        (["comprae", "a", "b"], "did you mean compare?"),
+        (["zzz"], "there are runs, show, compare"),
+        (["runs", "--srot", "x"], "No such option"),
+        (["runs", "--limit", "x"], "not a valid integer"),
+        (["runs", "--limit", "0"], "not in the range"),
+        (["show"], "Missing argument 'RUN'"),
+        (["show", "a", "b"], "unexpected extra argument"),
+        (["compare", "a"], "two runs at least"),
+        (["register", "a", "b", "--tag", "x"], "KEY=VALUE"),
+        (["--zzz"], "No such option"),
+    ],
+)
+def test_what_cannot_be_read_is_one_sentence(words: list[str], says: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        run_command(words, Store(), prog="%track")
+    assert says in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_errors_of_the_store_come_through() -> None:
+    with pytest.raises(NotFound, match="no run forest-9"):
+        run_command(["show", "forest-9"], Store())
+
+
+def test_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ([], ["--help"], ["runs", "--help"], ["runs"], ["runs", "-h"]):
+        run_command(words, Store())
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", command_names())
+def test_help_explains_with_examples(name: str) -> None:
+    view = run_command([name, "--help"], Store(), prog="%track")
+    assert view.kind == "text"
+    text = to_text(view)
+    assert text.startswith(f"Usage: %track {name}")
+    assert f"\n  %track {name}" in text
+    assert "--json" in text
+    assert "nbtrack " not in text.replace("%track", "")
+
+
+def test_the_help_of_the_tree_names_every_command() -> None:
+    text = to_text(run_command([], Store()))
+    assert all(f"\n  {name} " in text for name in command_names())
+    assert "nbtrack runs" in text
+
+
+def test_an_empty_answer_says_what_to_do() -> None:
+    assert "%%track NAME" in to_text(run_command(["runs"], Store([])))
+    assert "Nothing matches x > 1" in to_text(run_command(["runs", "x > 1"], Store([])))
+    assert "%track runs --all" in to_text(run_command(["runs"], Store([]), experiment="here", prog="%track"))
+    assert "--limit 2 lists more" in to_text(run_command(["runs", "--limit", "1"], Store()))
+
+
+def test_a_surface_adds_commands() -> None:
+    tree = command_tree()
+
+    @tree.command("pause", cls=Command, examples=("pause",))
+    @click.pass_obj
+    def pause(asking: Asking) -> View:
+        """Stop remembering cells."""
+        return View(kind="text", content=f"paused in {asking.experiment}")
+
+    assert run_command(["pause"], Store(), experiment="here", tree=tree).content == "paused in here"
+    assert "pause" not in command_names()
+    assert complete(["pa"], Store(), tree=tree) == ["pause"]
+    with pytest.raises(InvalidInput, match="did you mean pause"):
+        run_command(["puase"], Store(), tree=tree)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([""], ["runs", "show", "compare", "diff", "register", "models", "doctor"]),
+        (["c"], ["compare"]),
+        ([], ["runs", "show", "compare", "diff", "register", "models", "doctor"]),
+        (["show", ""], ["forest-2", "forest-1"]),
+        (["show", "forest-1"], ["forest-1"]),
+        (["show", "forest-1", ""], []),
+        (["compare", "forest-1", "f"], ["forest-2", "forest-1"]),
+        (["compare", "forest-1", "forest-2", "f"], ["forest-2", "forest-1"]),
+        (["diff", "forest-1", "forest-2", ""], []),
+        (["register", "forest-1", ""], ["churn"]),
+        (["register", "forest-1", "churn", "--alias", "c"], ["champion"]),
+        (["register", "forest-1", "--alias", "champion", "c"], ["churn"]),
+        (["runs", "--s"], ["--sort"]),
+        (["runs", "--sort", "acc"], ["accuracy"]),
+        (["runs", "--sort", "-acc"], ["-accuracy"]),
+        (["runs", "max"], ["max_depth"]),
+        (["runs", "accuracy > 0.9 and max_"], ["max_depth"]),
+        (["runs", "params."], ["params.max_depth"]),
+        (["runs", "metrics."], ["metrics.accuracy", "metrics.`my loss`"]),
+        (["runs", "--limit", ""], []),
+        (["zzz", ""], []),
+    ],
+)
+def test_completion(words: list[str], expected: list[str]) -> None:
+    assert complete(words, Store()) == expected
+
+
+def test_completion_of_a_store_that_does_not_answer_is_empty() -> None:
+    class Gone(Store):
+        def ask(self, operation: str, /, **arguments: Any) -> Any:
+            raise NotFound("gone")
+
+    assert complete(["show", ""], Gone()) == []
