@@ -78,20 +78,28 @@ def scalar(value: Any) -> Any:
     )
 
 
-def jsonable(value: Any, depth: int = 0, left: list[int] | None = None) -> Any:
-    """Return `value` with tuples and sets as lists, or ABSENT where any part of it has no JSON-like form."""
-    left = [MAX_PARAMS] if left is None else left
+def jsonable(value: Any, limit: int = MAX_PARAMS) -> Any:
+    """Return `value` with tuples and sets as lists.
+
+    ABSENT where a part of it has no JSON-like form, and where it has more than `limit` parts.
+    """
+    return _jsonable(value, 0, [limit])
+
+
+def _jsonable(value: Any, depth: int, left: list[int]) -> Any:
     left[0] -= 1
+    if left[0] < 0 or depth > _MAX_DEPTH:
+        return ABSENT
     plain = scalar(value)
-    if plain is not ABSENT or depth > _MAX_DEPTH or left[0] < 0:
+    if plain is not ABSENT:
         return plain
     kind = type(value)
     if kind is dict:
-        pairs = [(_key_text(key), jsonable(item, depth + 1, left)) for key, item in _items(value)]
+        pairs = [(_key_text(key), _jsonable(item, depth + 1, left)) for key, item in _items(value)]
         return ABSENT if any(item is ABSENT or key is ABSENT for key, item in pairs) else dict(pairs)
     if kind is not list and kind is not tuple and kind is not set and kind is not frozenset:
         return ABSENT
-    parts = [jsonable(item, depth + 1, left) for item in itertools.islice(value, MAX_PARAMS + 1)]
+    parts = [_jsonable(item, depth + 1, left) for item in itertools.islice(value, MAX_PARAMS + 1)]
     if any(part is ABSENT for part in parts):
         return ABSENT
     if kind is set or kind is frozenset:
@@ -169,7 +177,7 @@ class _Params:
         self.values[name] = value
 
     def add_items(self, path: Path, value: object) -> None:
-        for inner, leaf in _leaves(path, value):
+        for inner, leaf in itertools.islice(_leaves(path, value), MAX_PARAMS):
             self.add(inner, scalar(leaf))
 
 
