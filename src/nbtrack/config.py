@@ -1,4 +1,7 @@
-"""Settings: argument > environment > IPython config (``%config NbTrack``) > ``[tool.nbtrack]`` in pyproject.toml > default."""
+"""Settings and where they come from.
+
+Argument > environment > IPython config (``%config NbTrack``) > ``[tool.nbtrack]`` in pyproject.toml > default.
+"""
 
 from __future__ import annotations
 
@@ -30,15 +33,25 @@ class Setting:
 SETTINGS: dict[str, Setting] = {
     setting.name: setting
     for setting in (
-        Setting("store", "", "The store's folder; empty: found upward from the notebook, else made at the repository's root."),
+        Setting(
+            "store",
+            "",
+            "The store's folder; empty: found upward from the notebook, else made at the repository's root.",
+        ),
         Setting("experiment", "", "The experiment of new runs; empty: named after the notebook or script."),
         Setting("line", True, "Show one quiet line under a tracked cell."),
         Setting("snapshot", True, "Keep a snapshot of the notebook with each run."),
         Setting("models", True, "Save the fitted estimators that a tracked cell leaves."),
-        Setting("model_limit", 100_000_000, "Bytes of models saved in one run at most; what was not saved is named."),
+        Setting(
+            "model_limit",
+            100_000_000,
+            "Bytes of models saved in one run at most; what was not saved is named.",
+        ),
         Setting("output_limit", 10_000_000, "Bytes of one cell's outputs that are remembered at most."),
         Setting("store_warning", 5_000_000_000, "Warn once when the store takes more bytes than this."),
-        Setting("keeper", True, "Let a background process own the store; off: each answer starts one of its own."),
+        Setting(
+            "keeper", True, "Let a background process own the store; off: each answer starts one of its own."
+        ),
         Setting("keeper_idle", 300, "Seconds without work after which the background process leaves."),
     )
 }
@@ -104,7 +117,9 @@ def read_project(file: Path) -> dict[str, Any]:
         return {}  # a broken pyproject.toml is not ours to complain about
     for name in table:
         if name not in SETTINGS:
-            raise InvalidInput(f"{file} sets tool.nbtrack.{name}, which nbtrack does not know; there are {', '.join(SETTINGS)}.")
+            raise InvalidInput(
+                f"{file} sets tool.nbtrack.{name}, which nbtrack does not know; there are {', '.join(SETTINGS)}."
+            )
     return dict(table)
 
 
@@ -120,7 +135,16 @@ def parse(setting: Setting, text: str, place: str) -> SettingValue:
     if kind is str:
         return text
     if kind is bool:
-        words = {"1": True, "true": True, "on": True, "yes": True, "0": False, "false": False, "off": False, "no": False}
+        words = {
+            "1": True,
+            "true": True,
+            "on": True,
+            "yes": True,
+            "0": False,
+            "false": False,
+            "off": False,
+            "no": False,
+        }
         if text.strip().lower() in words:
             return words[text.strip().lower()]
     else:
@@ -141,7 +165,7 @@ def check(setting: Setting, value: object, place: str) -> SettingValue:
     """
     kind = type(setting.default)
     if isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
-        return value  # type: ignore[return-value]
+        return value
     raise InvalidInput(f"{place} sets {setting.name} to {value!r}, but it must be {_KINDS[kind]}.")
 
 

@@ -1,7 +1,7 @@
 """What people may ask of a store and decide about it: one named, typed list, and how it travels.
 
-The list is the seam between surfaces and use cases: the socket, HTTP, the command tree and the Python client know names of this
-list and the entities that answer, nothing else. A *question* changes nothing; a *decision* is one transaction.
+The list is the seam between surfaces and use cases: the socket, HTTP, the command tree and the Python client know names of
+this list and the entities that answer, nothing else. A *question* changes nothing; a *decision* is one transaction.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from nbtrack.entities.runs import Comparison, MetricSeries, RunDetail, RunOutcom
 from nbtrack.entities.snapshots import Snapshot
 from nbtrack.entities.stores import StoreStatus
 from nbtrack.errors import InvalidInput, NbtrackError, by_code
-from nbtrack.service import Deferred, Service
+from nbtrack.service import Service
 
 
 class Proxy(Protocol):
@@ -91,7 +91,9 @@ def dispatch(service: Service, name: str, arguments: dict[str, Any]) -> Any:
     hints = typing.get_type_hints(method)
     for key, value in arguments.items():
         if not _fits(value, hints[key]):
-            raise InvalidInput(f"The argument {key} of {name} must be {_describe(hints[key])}, not {value!r}.")
+            raise InvalidInput(
+                f"The argument {key} of {name} must be {_describe(hints[key])}, not {value!r}."
+            )
     return method(**arguments)
 
 
@@ -103,7 +105,9 @@ def _fits(value: Any, hint: Any) -> bool:
     if origin is list:
         return isinstance(value, list) and all(_fits(item, inner[0]) for item in value)
     if origin is dict:
-        return isinstance(value, dict) and all(isinstance(key, str) and _fits(item, inner[1]) for key, item in value.items())
+        return isinstance(value, dict) and all(
+            isinstance(key, str) and _fits(item, inner[1]) for key, item in value.items()
+        )
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, hint)
@@ -160,7 +164,10 @@ def _hints(entity: type) -> dict[str, Any]:
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
-    """Strict JSON for browsers and other programs: NaN and infinities become the texts ``"NaN"``, ``"Infinity"``, ``"-Infinity"``."""
+    """Strict JSON for browsers and other programs.
+
+    NaN and infinities become the texts ``"NaN"``, ``"Infinity"``, ``"-Infinity"``.
+    """
     return json.dumps(_strict(to_plain(value)), indent=indent, allow_nan=False)
 
 

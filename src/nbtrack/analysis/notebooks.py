@@ -75,7 +75,13 @@ def _place(cells: list[dict[str, Any]], execution: CellExecution, claimed: set[i
     if execution.cell_id is None and same:
         # Two cells of one source are told apart by order: the first that was not executed yet, else the last.
         return next((index for index in same if id(cells[index]) not in claimed), same[-1])
-    new = {"cell_type": "code", "metadata": {}, "source": "", "outputs": [], "execution_count": None}
+    new: dict[str, Any] = {
+        "cell_type": "code",
+        "metadata": {},
+        "source": "",
+        "outputs": [],
+        "execution_count": None,
+    }
     if execution.cell_id is not None:
         new["id"] = execution.cell_id
     cells.insert(before + 1, new)
@@ -87,7 +93,9 @@ def _name_cells(notebook: dict[str, Any]) -> None:
     seen: set[str] = {str(cell["id"]) for cell in notebook["cells"] if "id" in cell}
     for cell in notebook["cells"]:
         if "id" not in cell:
-            digest = hashlib.blake2b(source_text(cell).encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+            digest = hashlib.blake2b(
+                source_text(cell).encode("utf-8", "surrogatepass"), digest_size=4
+            ).hexdigest()
             name, count = digest, 1
             while name in seen:
                 count += 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
-Scalar: TypeAlias = None | bool | int | float | str
+Scalar: TypeAlias = bool | int | float | str | None
 """What a param is, most of the time."""
 
 JSONValue: TypeAlias = "Scalar | list[JSONValue] | dict[str, JSONValue]"

@@ -40,7 +40,9 @@ class StoreLock:
             If the lock's file cannot be made.
         """
         try:
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+            self._descriptor = os.open(
+                self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600
+            )
         except OSError as problem:
             raise StoreNotWritable(
                 f"The store {self._path.parent} cannot be written ({problem.strerror}); "

@@ -88,7 +88,10 @@ class Keeper:
             log.exception("a piece of background work failed")
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, ValueError), contextlib.closing(writer):
+        with (
+            contextlib.suppress(OSError, asyncio.IncompleteReadError, ValueError),
+            contextlib.closing(writer),
+        ):
             if not _is_same_user(writer.get_extra_info("socket")):
                 return
             while not self._leaving.is_set():
@@ -111,7 +114,7 @@ class Keeper:
             if isinstance(answer, Deferred):
                 answer = answer.finish(await asyncio.to_thread(answer.work))
             return {"ok": to_plain(answer)}
-        except Exception as problem:
+        except Exception as problem:  # noqa: BLE001 - whatever went wrong, the asker is told
             return {"error": error_to_plain(_as_nbtrack_error(problem))}
 
 
@@ -119,7 +122,9 @@ def _as_nbtrack_error(problem: Exception) -> NbtrackError:
     if isinstance(problem, NbtrackError):
         return problem
     log.error("an operation failed", exc_info=problem)
-    return NbtrackError(f"nbtrack could not answer: {type(problem).__name__}: {problem}. The log keeper.log has more.")
+    return NbtrackError(
+        f"nbtrack could not answer: {type(problem).__name__}: {problem}. The log keeper.log has more."
+    )
 
 
 def _is_same_user(connection: Any) -> bool:
@@ -224,7 +229,7 @@ def _answer_request(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
             return {"ok": to_plain(answer.finish(answer.work()) if isinstance(answer, Deferred) else answer)}
         finally:
             opened.close()
-    except Exception as problem:
+    except Exception as problem:  # noqa: BLE001 - as above
         return {"error": error_to_plain(_as_nbtrack_error(problem))}
     finally:
         lock.release()

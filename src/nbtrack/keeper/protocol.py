@@ -1,7 +1,8 @@
 """Messages between a proxy and the keeper: a length (u32 LE) and that many bytes of JSON.
 
 Request: ``{"version", "operation", "arguments"}``. Answer: ``{"ok"}``, ``{"error": {code, message, details}}``, or
-``{"leaving": true}`` from a keeper older than the asker, which then starts the newer one. JSON as Python writes it, with NaN and infinities.
+``{"leaving": true}`` from a keeper older than the asker, which then starts the newer one. JSON as Python writes it,
+with NaN and infinities.
 """
 
 from __future__ import annotations

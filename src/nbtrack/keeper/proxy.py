@@ -29,7 +29,9 @@ ANSWER_TIMEOUT = 900.0
 
 
 class KeeperProxy:
-    """The operations of one store. Starts the keeper when it is not there; safe to use from several threads and after a fork.
+    """The operations of one store.
+
+    Starts the keeper when it is not there; safe to use from several threads and after a fork.
 
     Parameters
     ----------
@@ -69,7 +71,9 @@ class KeeperProxy:
         if not is_store(self.store):
             raise KeeperUnavailable(f"The store {self.store} is gone; load nbtrack again to make a new one.")
         request = {"version": __version__, "operation": operation, "arguments": arguments}
-        message = self._ask_socket(request, start, answer) if self._keeper_may_live() else self._ask_child(request)
+        message = (
+            self._ask_socket(request, start, answer) if self._keeper_may_live() else self._ask_child(request)
+        )
         if "error" in message:
             raise error_from_plain(message["error"])
         return message["ok"]
@@ -141,7 +145,10 @@ class KeeperProxy:
         """Whether a keeper listens now; starts nothing and takes microseconds."""
         if not self._keeper_may_live():
             return True
-        with contextlib.suppress(OSError, NbtrackError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        with (
+            contextlib.suppress(OSError, NbtrackError),
+            socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe,
+        ):
             probe.settimeout(0.01)
             probe.connect(str(socket_path(self.store)))
             return True
@@ -158,8 +165,8 @@ class KeeperProxy:
 
     def reap(self) -> None:
         """Collect the exit status of the process that started the keeper, so that it is not left as a zombie."""
-        if self._starter is not None:
-            self._starter.poll()
+        if self._starter is not None and self._starter.poll() is not None:
+            self._starter = None
 
     def close(self) -> None:
         """Let the connection go; the keeper stays for others."""

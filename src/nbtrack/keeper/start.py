@@ -31,8 +31,8 @@ def _command(main: str, store: Path) -> list[str]:
 def start_keeper(store: Path, idle: float) -> subprocess.Popen[bytes]:
     """Start the keeper of `store` without waiting for it.
 
-    The process that is returned ends at once and leaves the keeper behind as a child of nobody, so that it is never among the children that
-    the person's code waits for or kills.
+    The process that is returned ends at once and leaves the keeper behind as a child of nobody, so that it is never
+    among the children that the person's code waits for or kills.
 
     Raises
     ------

@@ -39,7 +39,9 @@ class Service:
 
     def noun(self, name: str) -> Any:
         """The use cases of a noun, by the name that operations use."""
-        return {"runs": self.runs, "snapshots": self.snapshots, "models": self.models, "store": self.status}[name]
+        return {"runs": self.runs, "snapshots": self.snapshots, "models": self.models, "store": self.status}[
+            name
+        ]
 
 
 def open_service(store: Store, keeper: str) -> Service:

@@ -37,7 +37,9 @@ def convert_in_child(source: Path, digest: str, target: Path, python: str | None
     request = json.dumps({"source": str(source), "digest": digest, "target": str(target)})
     command = [python or sys.executable, "-I", "-c", _CHILD, package]
     try:
-        answer = subprocess.run(command, input=request, capture_output=True, text=True, timeout=_TIMEOUT, cwd="/")
+        answer = subprocess.run(
+            command, input=request, capture_output=True, text=True, timeout=_TIMEOUT, cwd="/"
+        )
     except (OSError, subprocess.TimeoutExpired) as problem:
         raise ModelError(f"The model could not be converted: {problem}.") from problem
     try:

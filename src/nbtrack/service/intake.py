@@ -78,7 +78,9 @@ class Intake:
             self._store.journals.advance(name, batch[-1][0])
             for _, record in batch:
                 try:
-                    with self._store.connection:  # a savepoint: one record that fails takes nothing else with it
+                    with (
+                        self._store.connection
+                    ):  # a savepoint: one record that fails takes nothing else with it
                         self._apply(name, record)
                 except Exception:
                     log.exception("a record of the journal %s could not be taken in: %r", name, record)
@@ -135,7 +137,9 @@ class Intake:
         if record.directory is None:
             return
         if time.time_ns() - record.time > GIT_DELAY:
-            self._store.runs.add_note(record.run, "The git state was not seen: nbtrack's keeper was away at the start.")
+            self._store.runs.add_note(
+                record.run, "The git state was not seen: nbtrack's keeper was away at the start."
+            )
             return
 
         def finish(revision: Revision) -> None:
@@ -150,11 +154,15 @@ class Intake:
         if record.file is not None:
             path = self._incoming(record.file)
             if path is None:
-                self._store.runs.add_note(record.run, f"The content of {record.name} was lost before it was stored.")
+                self._store.runs.add_note(
+                    record.run, f"The content of {record.name} was lost before it was stored."
+                )
             else:
                 digest = self._store.blobs.adopt(path)
                 if record.digest is not None and record.digest != digest:
-                    self._store.runs.add_note(record.run, f"The content of {record.name} was damaged on its way.")
+                    self._store.runs.add_note(
+                        record.run, f"The content of {record.name} was damaged on its way."
+                    )
                     digest = None
         self._store.artifacts.add(record, digest)
 

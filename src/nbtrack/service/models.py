@@ -75,7 +75,9 @@ class Models:
 
         def finish(converted: dict[str, Any]) -> ModelVersion:
             try:
-                return self._commit(identifier, chosen, name, alias, description, tags or {}, target, converted)
+                return self._commit(
+                    identifier, chosen, name, alias, description, tags or {}, target, converted
+                )
             finally:
                 target.unlink(missing_ok=True)
 
@@ -98,10 +100,14 @@ class Models:
                 )
             if len(saved) > 1:
                 names = ", ".join(item.name for item in saved)
-                raise InvalidInput(f"The run {label} has several models ({names}); choose one with --artifact NAME.")
+                raise InvalidInput(
+                    f"The run {label} has several models ({names}); choose one with --artifact NAME."
+                )
             chosen = saved[0]
         if chosen.digest is None:
-            raise NotFound(f"The model {chosen.name} of the run {label} was not saved: {chosen.note}.", run=label)
+            raise NotFound(
+                f"The model {chosen.name} of the run {label} was not saved: {chosen.note}.", run=label
+            )
         return chosen
 
     def _commit(
@@ -119,7 +125,9 @@ class Models:
         with self._store.transaction():
             digest = self._store.blobs.adopt(file)
             if digest != converted["digest"]:
-                raise StoreCorrupt(f"The converted model {artifact.name} changed on disk before it was stored.")
+                raise StoreCorrupt(
+                    f"The converted model {artifact.name} changed on disk before it was stored."
+                )
             version = self._store.models.add_version(
                 name,
                 run=run,
@@ -166,13 +174,17 @@ class Models:
         if alias:
             if alias not in found.aliases:
                 raise NotFound(
-                    f"The model {name} has no alias {alias}; it has {', '.join(found.aliases) or 'none'}.", model=model
+                    f"The model {name} has no alias {alias}; it has {', '.join(found.aliases) or 'none'}.",
+                    model=model,
                 )
             version = str(found.aliases[alias])
         for candidate in found.versions:
             if version in ("", str(candidate.version)):
                 return candidate
-        raise NotFound(f"The model {name} has no version {version}; its newest is {found.versions[0].version}.", model=model)
+        raise NotFound(
+            f"The model {name} has no version {version}; its newest is {found.versions[0].version}.",
+            model=model,
+        )
 
     def content(self, digest: str) -> dict[str, str]:
         """Where the content of a model or artifact is: ``path`` of a file, or (small ones) ``base64``; and its ``codec``."""

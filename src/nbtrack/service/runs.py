@@ -19,8 +19,8 @@ _ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]*")
 class Runs:
     """What may be asked about the runs of a store.
 
-    A run is named by ``forest-3`` (of the given experiment, else the only one of that name), ``experiment/forest-3``, its id, or the
-    beginning of its id (8 characters at least).
+    A run is named by ``forest-3`` (of the given experiment, else the only one of that name),
+    ``experiment/forest-3``, its id, or the beginning of its id (8 characters at least).
     """
 
     def __init__(self, store: Store) -> None:
@@ -50,7 +50,9 @@ class Runs:
                 return by_id[0][0]
             names = [name for _, name in by_id]
         if names:
-            raise AmbiguousName(f"{run} fits several runs: {', '.join(names)}. Write one of these.", candidates=names)
+            raise AmbiguousName(
+                f"{run} fits several runs: {', '.join(names)}. Write one of these.", candidates=names
+            )
         raise NotFound(f"There is no run {run} in this store{self._nearest(run)}.", run=run)
 
     def _nearest(self, run: str) -> str:
@@ -78,7 +80,9 @@ class Runs:
             If the filter or a sort item cannot be read.
         """
         if limit < 0 or offset < 0:
-            raise InvalidInput(f"limit and offset count runs and cannot be negative (got {limit} and {offset}).")
+            raise InvalidInput(
+                f"limit and offset count runs and cannot be negative (got {limit} and {offset})."
+            )
         known = self._store.runs.known_names() if filter or sort else KnownNames()
         query = compile_filter(filter, known)
         order = compile_sort(sort or [], known)
@@ -93,7 +97,9 @@ class Runs:
         store = self._store
         record = store.runs.record(run)
         environment = store.runs.environment(record.environment)
-        interpreter, packages = (json.loads(store.blobs.get(digest)) for digest in environment) if environment else ({}, {})
+        interpreter, packages = (
+            (json.loads(store.blobs.get(digest)) for digest in environment) if environment else ({}, {})
+        )
         snapshot = store.executions.snapshot_of(run)
         return RunDetail(
             row=store.runs.rows([run])[0],
@@ -120,9 +126,13 @@ class Runs:
         series = self._store.metrics.series(identifier, name)
         if series is None:
             names = list(self._store.runs.rows([identifier])[0].metrics)
-            raise NotFound(f"The run {run} has no metric {name}; it has {', '.join(names) or 'none'}.", metric=name)
+            raise NotFound(
+                f"The run {run} has no metric {name}; it has {', '.join(names) or 'none'}.", metric=name
+            )
         steps, values, times = series
-        return MetricSeries(run=identifier, name=name, steps=steps, values=values, times=[time / 1e9 for time in times])
+        return MetricSeries(
+            run=identifier, name=name, steps=steps, values=values, times=[time / 1e9 for time in times]
+        )
 
     def outcome(self, run: str) -> RunOutcome:
         """What changed in a run (by id) against the previous run of the same cell."""
@@ -149,7 +159,9 @@ class Runs:
         """The id of the newest run of a name in an experiment."""
         run = self._store.runs.last_of(name, experiment)
         if run is None:
-            raise NotFound(f"There is no run of the name {name} in the experiment {experiment} yet.", run=name)
+            raise NotFound(
+                f"There is no run of the name {name} in the experiment {experiment} yet.", run=name
+            )
         return run
 
     def complete(self, prefix: str, experiment: str | None = None) -> list[str]:

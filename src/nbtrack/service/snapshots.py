@@ -32,11 +32,18 @@ class Snapshots:
         label = self._store.runs.rows([identifier])[0].name
         record = self._store.executions.snapshot_of(identifier)
         if record is None:
-            raise NotFound(f"The run {label} has no notebook snapshot: it did not end inside a notebook.", run=label)
+            raise NotFound(
+                f"The run {label} has no notebook snapshot: it did not end inside a notebook.", run=label
+            )
         executions = self._store.executions.until(record.process, record.taken)
         notebook, origin = lay_over(self._saved(record.file), executions)
         return Snapshot(
-            id=record.id, run=label, path=record.notebook, origin=origin, taken=iso(record.taken), notebook=notebook
+            id=record.id,
+            run=label,
+            path=record.notebook,
+            origin=origin,
+            taken=iso(record.taken),
+            notebook=notebook,
         )
 
     def _saved(self, digest: str | None) -> dict[str, Any] | None:
@@ -45,5 +52,7 @@ class Snapshots:
         try:
             content = json.loads(self._store.blobs.get(digest))
         except ValueError:
-            return None  # cut off while it was saved, or no notebook at all: the executions are the truth then
+            return (
+                None  # cut off while it was saved, or no notebook at all: the executions are the truth then
+            )
         return content if isinstance(content, dict) else None

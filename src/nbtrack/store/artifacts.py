@@ -25,7 +25,15 @@ class Artifacts:
             " ON CONFLICT (run_id, name) DO UPDATE SET kind = excluded.kind, format = excluded.format,"
             " size = excluded.size, digest = excluded.digest, type_name = excluded.type_name,"
             " params = excluded.params, note = excluded.note",
-            (record.run, encodable(record.name), record.kind, record.format, record.size, digest, record.type_name)
+            (
+                record.run,
+                encodable(record.name),
+                record.kind,
+                record.format,
+                record.size,
+                digest,
+                record.type_name,
+            )
             + (json.dumps(record.params), None if record.note is None else encodable(record.note)),
         )
 

@@ -26,7 +26,8 @@ class Audit:
     def append(self, time: int, actor: str, decision: str, detail: dict[str, Any]) -> str:
         """Add a line in the transaction of its decision and return its digest."""
         last = next(
-            self._connection.execute("SELECT sequence, digest FROM audit ORDER BY sequence DESC LIMIT 1"), (0, GENESIS)
+            self._connection.execute("SELECT sequence, digest FROM audit ORDER BY sequence DESC LIMIT 1"),
+            (0, GENESIS),
         )
         sequence, text = last[0] + 1, json.dumps(detail, sort_keys=True)
         digest = line_digest(last[1], sequence, time, actor, decision, text)
@@ -38,6 +39,7 @@ class Audit:
 
     def lines(self) -> list[tuple[int, int, str, str, str, str]]:
         """All lines: sequence, time (ns), actor, decision, detail (JSON), digest."""
-        return self._connection.execute(
+        found: list[Any] = self._connection.execute(
             "SELECT sequence, time, actor, decision, detail, digest FROM audit ORDER BY sequence"
         ).fetchall()
+        return found

@@ -1,7 +1,7 @@
 """Content addressed by its hash: small pieces as rows, bulk as files of the folder ``blobs``.
 
-A file is written whole before the row that names it (temporary file, fsync, rename, fsync of the folder), so that a row never
-promises what the disk does not hold.
+A file is written whole before the row that names it (temporary file, fsync, rename, fsync of the folder), so that
+a row never promises what the disk does not hold.
 """
 
 from __future__ import annotations
@@ -79,7 +79,10 @@ class Blobs:
 
     def has(self, digest: str) -> bool:
         """Whether the store has this content."""
-        return next(self._connection.execute("SELECT 1 FROM blobs WHERE digest = ?", (digest,)), None) is not None
+        return (
+            next(self._connection.execute("SELECT 1 FROM blobs WHERE digest = ?", (digest,)), None)
+            is not None
+        )
 
     def get(self, digest: str) -> bytes:
         """The content of a blob, checked against its hash.
@@ -105,7 +108,9 @@ class Blobs:
 
     def locate(self, digest: str) -> tuple[str, bytes | None] | None:
         """The codec of a blob and its stored bytes (None: they are in the file at `path`); None if it is not there."""
-        row = next(self._connection.execute("SELECT codec, content FROM blobs WHERE digest = ?", (digest,)), None)
+        row = next(
+            self._connection.execute("SELECT codec, content FROM blobs WHERE digest = ?", (digest,)), None
+        )
         return (row[0], row[1]) if row else None
 
     def total_size(self) -> int:

@@ -93,14 +93,21 @@ def _connect(folder: Path) -> apsw.Connection:
         os.close(descriptor)
         connection = apsw.Connection(str(path))
         connection.set_busy_timeout(5000)
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF"):
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "trusted_schema = OFF",
+        ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
         migrate(connection)
         connection.execute(
             "INSERT INTO store (id, version) SELECT ?, 0 WHERE NOT EXISTS (SELECT 1 FROM store)", (new_id(),)
         )
     except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.FullError, OSError) as problem:
-        raise StoreNotWritable(f"The store {folder} cannot be written: {problem}.", path=str(folder)) from problem
+        raise StoreNotWritable(
+            f"The store {folder} cannot be written: {problem}.", path=str(folder)
+        ) from problem
     except (apsw.NotADBError, apsw.CorruptError) as problem:
         raise StoreCorrupt(
             f"The database of the store {folder} cannot be read: {problem}. Nothing was changed; restore it from a copy.",

@@ -42,7 +42,14 @@ class Executions:
         self._connection.execute(
             "INSERT OR IGNORE INTO executions (id, process, run_id, notebook, cell_id, execution_count, source, outputs,"
             " started, duration, outcome, traceback) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (record.execution, record.process, record.run, record.notebook, record.cell_id, record.execution_count)
+            (
+                record.execution,
+                record.process,
+                record.run,
+                record.notebook,
+                record.cell_id,
+                record.execution_count,
+            )
             + (source, stored, record.time, record.duration, record.outcome)
             + (None if record.traceback is None else encodable(record.traceback),),
         )
@@ -56,17 +63,20 @@ class Executions:
 
     def source_digests(self, run: str) -> list[str]:
         """The digests of the sources that a run executed, in their order."""
-        rows = self._connection.execute("SELECT source FROM executions WHERE run_id = ? ORDER BY started, id", (run,))
+        rows = self._connection.execute(
+            "SELECT source FROM executions WHERE run_id = ? ORDER BY started, id", (run,)
+        )
         return [digest for (digest,) in rows]
 
     def until(self, process: str, moment: int) -> list[tuple[CellExecution, list[dict[str, Any]]]]:
         """The executions of a process that had begun at `moment` (ns), in their order, with their outputs."""
-        rows = self._connection.execute(
+        rows: list[Any] = self._connection.execute(
             f"SELECT {_COLUMNS}, outputs FROM executions WHERE process = ? AND started <= ? ORDER BY started, id",
             (process, moment),
         ).fetchall()
         return [
-            (self._entity(row), load(self._blobs.get(outputs).decode()) if outputs else []) for *row, outputs in rows
+            (self._entity(row), load(self._blobs.get(outputs).decode()) if outputs else [])
+            for *row, outputs in rows
         ]
 
     def count(self) -> int:

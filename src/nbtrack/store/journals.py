@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -46,7 +47,10 @@ class Journals:
 
     def problems(self) -> list[tuple[str, int]]:
         """The journals with records that could not be taken in, and how many."""
-        return self._connection.execute("SELECT name, problems FROM journals WHERE problems > 0").fetchall()
+        found: list[Any] = self._connection.execute(
+            "SELECT name, problems FROM journals WHERE problems > 0"
+        ).fetchall()
+        return found
 
     def waiting(self) -> int:
         """The bytes that are not drained yet."""
@@ -76,7 +80,7 @@ class Journals:
 
     def open_processes(self) -> Iterator[tuple[str, str, ProcessIdentity]]:
         """Each process whose journal is on disk and that has not said that it ended: id, journal, identity."""
-        rows = self._connection.execute(
+        rows: list[Any] = self._connection.execute(
             "SELECT processes.id, journals.name, pid, boot_id, start_time, pid_namespace, host"
             " FROM journals JOIN processes ON processes.id = journals.process WHERE ended IS NULL"
         ).fetchall()

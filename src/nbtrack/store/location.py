@@ -73,7 +73,9 @@ def create_store(folder: Path) -> Path:
         for name in ("blobs", "incoming", "journal"):
             (folder / name).mkdir(mode=0o700, exist_ok=True)
         _write_once(folder / ".gitignore", _GITIGNORE)
-        _write_once(folder / MARK, "This folder is a store of nbtrack. Remove it only together with all it holds.\n")
+        _write_once(
+            folder / MARK, "This folder is a store of nbtrack. Remove it only together with all it holds.\n"
+        )
     except OSError as problem:
         raise StoreNotWritable(
             f"The store {folder} cannot be created ({problem.strerror}); "
@@ -120,7 +122,9 @@ def resolve_store(path: str | os.PathLike[str] | None, start: Path) -> Path:
     for candidate in (folder, folder / FOLDER):
         if is_store(candidate):
             return candidate
-    raise NotAStore(f"{folder} is not an nbtrack store; name the folder .nbtrack or the one that has it.", path=text)
+    raise NotAStore(
+        f"{folder} is not an nbtrack store; name the folder .nbtrack or the one that has it.", path=text
+    )
 
 
 def runtime_folder() -> Path:

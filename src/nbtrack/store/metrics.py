@@ -6,6 +6,7 @@ import math
 import sys
 import zlib
 from array import array
+from typing import Any
 
 import apsw
 
@@ -15,15 +16,15 @@ CHUNK = 4096
 """Points of one chunk at most: small enough to be rewritten while it grows, large enough to compress."""
 
 
-def _pack(column: array[int] | array[float]) -> bytes:
+def _pack(column: array[Any]) -> bytes:
     if sys.byteorder == "big":
         column = column[:]
         column.byteswap()
     return zlib.compress(column.tobytes(), 1)
 
 
-def _unpack(code: str, content: bytes) -> array[int] | array[float]:
-    column: array[int] | array[float] = array(code)
+def _unpack(code: str, content: Any) -> array[Any]:
+    column: array[Any] = array(code)
     column.frombytes(zlib.decompress(content))
     if sys.byteorder == "big":
         column.byteswap()
@@ -41,7 +42,8 @@ class Metrics:
         name = encodable(name)
         summary = next(
             self._connection.execute(
-                "SELECT count, lowest, highest, last_step FROM metrics WHERE run_id = ? AND key = ?", (run, name)
+                "SELECT count, lowest, highest, last_step FROM metrics WHERE run_id = ? AND key = ?",
+                (run, name),
             ),
             None,
         )
@@ -79,23 +81,33 @@ class Metrics:
                     (run, name, first),
                 )
             )
-            steps = _unpack("q", old[0]) + steps  # type: ignore[operator,assignment]
-            values = _unpack("d", old[1]) + values  # type: ignore[operator,assignment]
-            times = _unpack("q", old[2]) + times  # type: ignore[operator,assignment]
+            steps = _unpack("q", old[0]) + steps
+            values = _unpack("d", old[1]) + values
+            times = _unpack("q", old[2]) + times
         for start in range(0, len(steps), CHUNK):
             part = slice(start, start + CHUNK)
             self._connection.execute(
                 "INSERT OR REPLACE INTO metric_chunks (run_id, key, first, count, steps, points, times)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (run, name, first + start, len(steps[part]), _pack(steps[part]), _pack(values[part]), _pack(times[part])),
+                (
+                    run,
+                    name,
+                    first + start,
+                    len(steps[part]),
+                    _pack(steps[part]),
+                    _pack(values[part]),
+                    _pack(times[part]),
+                ),
             )
 
     def series(self, run: str, name: str) -> tuple[list[int], list[float], list[int]] | None:
         """Steps, values and times (ns) of a series; None if the run has no such metric."""
-        steps, values, times = array("q"), array("d"), array("q")
+        columns: tuple[array[Any], array[Any], array[Any]] = (array("q"), array("d"), array("q"))
         for chunk in self._connection.execute(
-            "SELECT steps, points, times FROM metric_chunks WHERE run_id = ? AND key = ? ORDER BY first", (run, name)
+            "SELECT steps, points, times FROM metric_chunks WHERE run_id = ? AND key = ? ORDER BY first",
+            (run, name),
         ):
-            for column, code, content in zip((steps, values, times), "qdq", chunk, strict=True):
-                column.extend(_unpack(code, content))  # type: ignore[arg-type]
+            for column, code, content in zip(columns, "qdq", chunk, strict=True):
+                column.extend(_unpack(code, content))
+        steps, values, times = columns
         return (list(steps), list(values), list(times)) if steps else None

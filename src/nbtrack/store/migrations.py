@@ -127,6 +127,8 @@ def migrate(connection: apsw.Connection) -> None:
     for name, script in MIGRATIONS:
         if name not in done:
             with connection:  # one transaction: the step and its record
-                connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY) WITHOUT ROWID")
+                connection.execute(
+                    "CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY) WITHOUT ROWID"
+                )
                 connection.execute(script)
                 connection.execute("INSERT INTO migrations (name) VALUES (?)", (name,))

@@ -57,7 +57,10 @@ class Models:
         """Point an alias at a version; the version that it pointed at before."""
         model = self._model(name)
         row = next(
-            self._connection.execute("SELECT version FROM aliases WHERE model = ? AND alias = ?", (model, alias)), None
+            self._connection.execute(
+                "SELECT version FROM aliases WHERE model = ? AND alias = ?", (model, alias)
+            ),
+            None,
         )
         self._connection.execute(
             "INSERT OR REPLACE INTO aliases (model, alias, version) VALUES (?, ?, ?)", (model, alias, version)
@@ -77,18 +80,35 @@ class Models:
         model = self._model(name)
         if model is None:
             return None
-        aliases = {
-            alias: version
-            for alias, version in self._connection.execute(
+        aliases: dict[str, int] = dict(
+            self._connection.execute(
                 "SELECT alias, version FROM aliases WHERE model = ? ORDER BY alias", (model,)
             )
-        }
-        rows = self._connection.execute(f"{_VERSION} WHERE models.id = ? ORDER BY version DESC", (model,)).fetchall()
-        return RegisteredModel(name=name, versions=[self._version(row, aliases) for row in rows], aliases=aliases)
+        )
+        rows = self._connection.execute(
+            f"{_VERSION} WHERE models.id = ? ORDER BY version DESC", (model,)
+        ).fetchall()
+        return RegisteredModel(
+            name=name, versions=[self._version(row, aliases) for row in rows], aliases=aliases
+        )
 
     def _version(self, row: Any, aliases: dict[str, int]) -> ModelVersion:
-        name, version, run, label, artifact, form, digest, size, type_name, types, description, tags, created = row
-        metrics = self._connection.execute(
+        (
+            name,
+            version,
+            run,
+            label,
+            artifact,
+            form,
+            digest,
+            size,
+            type_name,
+            types,
+            description,
+            tags,
+            created,
+        ) = row
+        metrics: list[Any] = self._connection.execute(
             "SELECT key, last FROM metrics WHERE run_id = ? ORDER BY position", (run,)
         ).fetchall()
         return ModelVersion(

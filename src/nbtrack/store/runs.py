@@ -14,9 +14,7 @@ from nbtrack.entities.runs import JSONValue, Revision, RunRow, RunStatus
 from nbtrack.store.filters import KnownNames, Order, Query
 from nbtrack.store.values import encodable, from_sql_number, iso, load, param_columns
 
-_COLUMNS = (
-    "runs.id, runs.label, experiments.name, runs.status, runs.started, runs.duration, runs.notebook, runs.cell_id"
-)
+_COLUMNS = "runs.id, runs.label, experiments.name, runs.status, runs.started, runs.duration, runs.notebook, runs.cell_id"
 _FROM = "FROM runs JOIN experiments ON experiments.id = runs.experiment"
 
 
@@ -142,7 +140,19 @@ class Runs:
             (run,),
         )
         revision = Revision(commit=commit, branch=branch, dirty=None if dirty is None else bool(dirty))
-        return RunRecord(*plain, revision)
+        identifier, experiment, name, number, process, directory, environment, started, traceback = plain
+        return RunRecord(
+            id=identifier,
+            experiment=experiment,
+            name=name,
+            number=number,
+            process=process,
+            directory=directory,
+            environment=environment,
+            started=started,
+            traceback=traceback,
+            revision=revision,
+        )
 
     def has(self, run: str) -> bool:
         """Whether there is a run of this id."""
@@ -223,7 +233,9 @@ class Runs:
     def rows(self, runs: Sequence[str]) -> list[RunRow]:
         """The table rows of the given runs, in the given order."""
         marks = ", ".join("?" * len(runs))
-        rows = self._connection.execute(f"SELECT {_COLUMNS} {_FROM} WHERE runs.id IN ({marks})", runs).fetchall()
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} {_FROM} WHERE runs.id IN ({marks})", runs
+        ).fetchall()
         by_id = {row.id: row for row in self._complete(rows)}
         return [by_id[run] for run in runs]
 

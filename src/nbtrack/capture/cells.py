@@ -1,0 +1,180 @@
+"""What one execution of a cell gives to a run: read before it, read after it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from nbtrack.capture.datasets import read_datasets
+from nbtrack.capture.metrics import left_metrics
+from nbtrack.capture.models import fitted_estimators
+from nbtrack.capture.params import assigned_params, read_params
+from nbtrack.capture.recorder import ActiveRun, Recorder
+from nbtrack.capture.source import CellSource, parse_cell
+from nbtrack.entities import records
+from nbtrack.entities.ids import new_id
+from nbtrack.entities.runs import Dataset, JSONValue
+
+INLINE_OUTPUTS = 65_536
+"""Outputs of more bytes than this do not stand in the journal but in a file beside it."""
+
+CUT_OUTPUT = "[nbtrack: an output of {size:,} bytes was not kept; a cell may keep {limit:,} bytes (setting output_limit)]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellStart:
+    """A cell about to run: ``source`` as written, ``code`` with its magics turned into Python."""
+
+    source: str
+    code: str
+    namespace: Mapping[str, object]
+    cell_id: str | None = None
+    notebook: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellEnd:
+    """How it ended: ``outcome`` is ``ok``, ``error`` or ``interrupted``; ``outputs`` as nbformat 4 has them."""
+
+    outcome: str
+    duration: float
+    execution_count: int | None = None
+    traceback: str | None = None
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+
+
+class CellCapture:
+    """The capture of one execution. Without a run only the execution itself is recorded.
+
+    Parameters
+    ----------
+    started
+        When the cell began, Unix time in ns.
+    """
+
+    def __init__(self, recorder: Recorder, start: CellStart) -> None:
+        self._recorder = recorder
+        self._start = start
+        self._started = time.time_ns()
+        self._cell: CellSource | None = None
+        self._read: dict[str, JSONValue] = {}
+        self._datasets: list[Dataset] = []
+        self.models: dict[str, object] = {}
+        """After `end`: the fitted estimators that the cell left, by name."""
+        self.metrics: dict[str, float] = {}
+        """After `end`: the metrics that the cell left."""
+
+    @property
+    def source(self) -> CellSource:
+        """What the source tells."""
+        if self._cell is None:
+            self._cell = parse_cell(self._start.code)
+        return self._cell
+
+    def look(self, not_params: Mapping[str, float]) -> None:
+        """Read what the cell will take from earlier cells; for a cell that belongs to a run, before it runs.
+
+        Parameters
+        ----------
+        not_params
+            Metrics of earlier runs by name: one that still has its value is a result and no param.
+        """
+        read = read_params(self.source, self._start.namespace)
+        self._read = {
+            name: value for name, value in read.items() if name not in not_params or not_params[name] != value
+        }
+        self._datasets = read_datasets(self.source.loads, self._start.namespace)
+
+    def end(
+        self,
+        end: CellEnd,
+        run: ActiveRun | None,
+        *,
+        save_models: bool = True,
+        output_limit: int = 10_000_000,
+        params: tuple[str, ...] = (),
+        metrics: tuple[str, ...] = (),
+    ) -> None:
+        """Record the execution, and with a run what it gave to it.
+
+        Parameters
+        ----------
+        params, metrics
+            Names of variables that the person wants recorded as such.
+        """
+        if run is not None:
+            self._give(run, save_models=save_models, params=params, metrics=metrics)
+        outputs, file = self._bulk(end.outputs, output_limit)
+        self._recorder.append(
+            records.CellExecuted(
+                execution=new_id(),
+                process=self._recorder.process,
+                time=self._started,
+                duration=end.duration,
+                source=self._start.source,
+                outcome=end.outcome,
+                run=run.id if run else None,
+                notebook=self._start.notebook,
+                cell_id=self._start.cell_id,
+                execution_count=end.execution_count,
+                traceback=end.traceback,
+                outputs=outputs,
+                file=file,
+            )
+        )
+
+    def _give(
+        self, run: ActiveRun, *, save_models: bool, params: tuple[str, ...], metrics: tuple[str, ...]
+    ) -> None:
+        namespace, recorder = self._start.namespace, self._recorder
+        found = {**self._read, **assigned_params(self.source, namespace)}
+        found.update((name, namespace[name]) for name in params if name in namespace)  # type: ignore[misc]
+        for name in metrics:
+            found.pop(name, None)
+        recorder.params(run, found)
+        self.metrics = left_metrics(self.source, namespace, found)
+        values: dict[str, object] = {
+            **self.metrics,
+            **{name: namespace[name] for name in metrics if name in namespace},
+        }
+        recorder.log(run, values)
+        for name in (*params, *metrics):
+            if name not in namespace:
+                recorder.note(run, f"{name} was to be recorded, but the cell left no variable of this name")
+        if self._datasets:
+            recorder.append(
+                records.DatasetsSeen(run=run.id, datasets=[asdict(dataset) for dataset in self._datasets])
+            )
+        for model in fitted_estimators(self.source, namespace):
+            self.models[model.name] = model.object
+            if save_models:
+                recorder.model(run, model)
+
+    def _bulk(self, outputs: list[dict[str, Any]], limit: int) -> tuple[list[dict[str, Any]], str | None]:
+        """Outputs for the journal, or the name of a file that holds them; what is over the limit leaves a visible mark."""
+        kept, total = [], 0
+        for output in outputs:
+            size = _size(output)
+            if total + size > limit:
+                text = CUT_OUTPUT.format(size=size, limit=limit)
+                output, size = {"output_type": "stream", "name": "stderr", "text": text}, len(text)
+            total += size
+            kept.append(output)
+        if total <= INLINE_OUTPUTS:
+            return kept, None
+        file = self._recorder.incoming / new_id()
+        try:
+            file.touch(mode=0o600)
+            file.write_text(json.dumps(kept), encoding="utf-8")
+        except OSError:
+            return [], None
+        return [], file.name
+
+
+def _size(output: dict[str, Any]) -> int:
+    data = output.get("data")
+    texts = data.values() if isinstance(data, dict) else [output.get("text", "")]
+    return sum(len(text) if isinstance(text, str) else len(json.dumps(text)) for text in texts)

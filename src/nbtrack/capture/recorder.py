@@ -1,0 +1,218 @@
+"""The recorder: turns what happens to runs into records and hands them on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nbtrack.capture.artifacts import write_object
+from nbtrack.capture.models import FoundModel, NotSaved, TooLarge, describe_model, save_fast
+from nbtrack.capture.values import metric_value, param_value
+from nbtrack.entities import records
+from nbtrack.entities.ids import new_id
+from nbtrack.entities.records import Record
+from nbtrack.entities.runs import JSONValue
+from nbtrack.errors import InvalidInput, NbtrackError
+
+
+@dataclass(slots=True)
+class ActiveRun:
+    """A run that this process records. ``saved`` counts the bytes of models that it has saved."""
+
+    id: str
+    name: str
+    experiment: str
+    notebook: str | None = None
+    began: float = field(default_factory=time.monotonic)
+    ended: bool = False
+    saved: int = 0
+
+
+class Recorder:
+    """Records runs of one process.
+
+    Parameters
+    ----------
+    append
+        Takes each record, in order; must not raise.
+    incoming
+        The folder for bulk content that a record points at.
+    process
+        The id of this process.
+    model_limit
+        Bytes of models saved in one run at most.
+    """
+
+    def __init__(
+        self, append: Callable[[Record], object], incoming: Path, process: str, model_limit: Callable[[], int]
+    ) -> None:
+        self.append = append
+        self.incoming = incoming
+        self.process = process
+        self._model_limit = model_limit
+
+    def start_run(
+        self,
+        name: str,
+        experiment: str,
+        *,
+        notebook: str | None = None,
+        cell_id: str | None = None,
+        directory: str | None = None,
+        environment: str | None = None,
+    ) -> ActiveRun:
+        """Begin a run."""
+        run = ActiveRun(new_id(), name, experiment, notebook)
+        self.append(
+            records.RunStarted(
+                run=run.id,
+                time=time.time_ns(),
+                name=name,
+                experiment=experiment,
+                process=self.process,
+                notebook=notebook,
+                cell_id=cell_id,
+                directory=directory,
+                environment=environment,
+            )
+        )
+        return run
+
+    def continue_run(self, run: ActiveRun) -> None:
+        """Go on with a run that had ended."""
+        run.began, run.ended = time.monotonic(), False
+        self.append(records.RunContinued(run=run.id, time=time.time_ns(), process=self.process))
+
+    def end_run(self, run: ActiveRun, status: str = "finished", traceback: str | None = None) -> None:
+        """End a run; a second end of the same part does nothing."""
+        if not run.ended:
+            run.ended = True
+            duration = time.monotonic() - run.began
+            self.append(
+                records.RunEnded(
+                    run=run.id, time=time.time_ns(), duration=duration, status=status, traceback=traceback
+                )
+            )
+
+    def log(self, run: ActiveRun, values: Mapping[str, object], step: int | None = None) -> None:
+        """One point of each named metric.
+
+        Raises
+        ------
+        InvalidInput
+            If a value is no number or the step no whole number.
+        """
+        if step is not None and (not isinstance(step, int) or isinstance(step, bool)):
+            raise InvalidInput(f"step must be a whole number, not {type(step).__name__}.")
+        points = {str(name): metric_value(str(name), value) for name, value in values.items()}
+        if points:
+            self.append(records.MetricsLogged(run=run.id, time=time.time_ns(), values=points, step=step))
+
+    def params(self, run: ActiveRun, params: Mapping[str, object]) -> None:
+        """Set params."""
+        plain: dict[str, JSONValue] = {str(name): param_value(value) for name, value in params.items()}
+        if plain:
+            self.append(records.ParamsSet(run=run.id, params=plain))
+
+    def tag(self, run: ActiveRun, tags: Mapping[str, object]) -> None:
+        """Set tags; their values are texts."""
+        if tags:
+            self.append(
+                records.TagsSet(run=run.id, tags={str(name): str(value) for name, value in tags.items()})
+            )
+
+    def note(self, run: ActiveRun, note: str) -> None:
+        """Tell the run's reader something."""
+        self.append(records.RunNoted(run=run.id, note=note))
+
+    def artifact(self, run: ActiveRun, content: object, name: str | None = None) -> str:
+        """Store a file, a folder (as a zip), or an object that has an obvious form; returns the artifact's name.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such file, or the object has no obvious form.
+        """
+        target = self.incoming / new_id()
+        if isinstance(content, (str, os.PathLike)):
+            source = Path(content)
+            if source.is_dir():
+                chosen, form = name or f"{source.name}.zip", "zip"
+                Path(shutil.make_archive(str(target), "zip", source)).rename(target)
+            elif source.is_file():
+                chosen, form = name or source.name, source.suffix.lstrip(".").lower()
+                shutil.copyfile(source, target)
+            else:
+                raise InvalidInput(f"There is no file {source}; nbtrack.artifact takes a path or an object.")
+            kind = "file"
+        else:
+            form = write_object(content, target)
+            chosen, kind = name or f"{type(content).__name__.lower()}.{form}", "object"
+        target.chmod(0o600)
+        self.append(
+            records.ArtifactSaved(
+                run=run.id,
+                time=time.time_ns(),
+                name=chosen,
+                kind=kind,
+                format=form,
+                size=target.stat().st_size,
+                file=target.name,
+            )
+        )
+        return chosen
+
+    def model(self, run: ActiveRun, found: FoundModel) -> bool:
+        """Save a model in the fast form; whether that was possible. Where it was not, the run says why."""
+        limit = self._model_limit()
+        target = self.incoming / new_id()
+        note = None
+        try:
+            with target.open("xb") as file:
+                target.chmod(0o600)
+                saved = save_fast(found.object, file, limit - run.saved)
+        except TooLarge:
+            note = f"it is larger than what is left of {limit:,} bytes a run (setting model_limit)"
+        except NotSaved as problem:
+            note = str(problem)
+        except OSError as problem:
+            note = f"it could not be written: {problem.strerror}"
+        if note is not None:
+            with contextlib.suppress(OSError):
+                target.unlink(missing_ok=True)
+            self.note(run, f"model {found.name} not saved: {note}")
+        self.append(
+            records.ArtifactSaved(
+                run=run.id,
+                time=time.time_ns(),
+                name=found.name,
+                kind="model",
+                format="pickle",
+                size=0 if note else saved.size,
+                file=None if note else target.name,
+                digest=None if note else saved.digest,
+                type_name=found.type_name,
+                params=found.params,
+                note=note,
+            )
+        )
+        if note is None:
+            run.saved += saved.size
+        return note is None
+
+    def model_object(self, run: ActiveRun, model: object, name: str | None = None) -> None:
+        """Save a model that the person names.
+
+        Raises
+        ------
+        NbtrackError
+            If it cannot be saved; the person asked for it, so silence would be wrong.
+        """
+        found = describe_model(name or "model", model)
+        if not self.model(run, found):
+            raise NbtrackError(f"The model {found.name} ({found.type_name}) was not saved; the run says why.")

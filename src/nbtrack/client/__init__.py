@@ -1,0 +1,67 @@
+"""A store in Python: ``nbtrack.open().runs.get("forest-3")``. Objects here ask operations and show what they are told."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nbtrack.keeper.proxy import KeeperProxy
+from nbtrack.session import current_session
+from nbtrack.store.location import is_store, resolve_store
+
+if TYPE_CHECKING:
+    from nbtrack.client.models import Models
+    from nbtrack.client.runs import Runs
+
+
+class Client:
+    """A store.
+
+    Attributes
+    ----------
+    runs
+        Its runs.
+    models
+        Its registered models.
+    """
+
+    def __init__(self, proxy: KeeperProxy, experiment: str | None = None) -> None:
+        from nbtrack.client.models import Models
+        from nbtrack.client.runs import Runs
+
+        self._proxy = proxy
+        self.runs: Runs = Runs(proxy, experiment)
+        self.models: Models = Models(proxy, experiment)
+
+    @property
+    def path(self) -> Path:
+        """The store's folder."""
+        return self._proxy.store
+
+    def __repr__(self) -> str:
+        """Where the store is."""
+        return f"nbtrack.open({str(self.path)!r})"
+
+
+def open(path_or_url: str | os.PathLike[str] | None = None) -> Client:
+    """Open a store.
+
+    Parameters
+    ----------
+    path_or_url
+        The store's folder or one that has it. None: the store of this notebook or script, else ``NBTRACK_STORE``, else
+        the one found upward from the working directory.
+
+    Raises
+    ------
+    NotAStore
+        If there is none.
+    InvalidInput
+        If it is a URL; this version opens folders only.
+    """
+    session = current_session()
+    if path_or_url is None and session is not None and is_store(session.store):
+        return Client(session.proxy, session.experiment)
+    chosen = path_or_url if path_or_url is not None else os.environ.get("NBTRACK_STORE") or None
+    return Client(KeeperProxy(resolve_store(chosen, Path.cwd())))

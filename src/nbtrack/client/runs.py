@@ -1,0 +1,248 @@
+"""Runs as Python objects."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+from nbtrack.client.content import read_content
+from nbtrack.client.table import Table
+from nbtrack.entities.runs import Artifact, JSONValue, MetricSeries, RunDetail, RunStatus
+from nbtrack.entities.snapshots import Snapshot
+from nbtrack.errors import InvalidInput, MissingLibrary, NotFound
+from nbtrack.operations import Proxy
+
+if TYPE_CHECKING:
+    import numpy
+    import numpy.typing
+
+
+class Series:
+    """The points of one metric of one run."""
+
+    def __init__(self, series: MetricSeries) -> None:
+        self.name = series.name
+        self._series = series
+
+    @property
+    def values(self) -> numpy.typing.NDArray[numpy.float64]:
+        """The values, shape (points,)."""
+        return cast("numpy.typing.NDArray[numpy.float64]", self._array(self._series.values))
+
+    @property
+    def steps(self) -> numpy.typing.NDArray[numpy.int64]:
+        """The steps, shape (points,)."""
+        return cast("numpy.typing.NDArray[numpy.int64]", self._array(self._series.steps))
+
+    @property
+    def times(self) -> numpy.typing.NDArray[numpy.float64]:
+        """When each was logged, Unix time in seconds, shape (points,)."""
+        return cast("numpy.typing.NDArray[numpy.float64]", self._array(self._series.times))
+
+    @staticmethod
+    def _array(column: list[Any]) -> Any:
+        try:
+            import numpy
+        except ImportError:
+            raise MissingLibrary(
+                "Metric values are NumPy arrays; pip install numpy.", library="numpy"
+            ) from None
+        return numpy.array(column)
+
+    def __len__(self) -> int:
+        """The number of points."""
+        return len(self._series.values)
+
+    def __repr__(self) -> str:
+        """The name and the number of points."""
+        return f"<metric {self.name}: {len(self)} points>"
+
+
+class Run:
+    """One run; what it holds is read once, when it is got."""
+
+    def __init__(self, proxy: Proxy, detail: RunDetail) -> None:
+        self._proxy = proxy
+        self.detail = detail
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.detail.row.id
+
+    @property
+    def name(self) -> str:
+        """The run's name, for example ``forest-3``."""
+        return self.detail.row.name
+
+    @property
+    def status(self) -> RunStatus:
+        """How the run stands."""
+        return self.detail.row.status
+
+    @property
+    def params(self) -> dict[str, JSONValue]:
+        """Its params."""
+        return self.detail.row.params
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The last value of each of its metrics."""
+        return self.detail.row.metrics
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Its tags."""
+        return self.detail.row.tags
+
+    @property
+    def artifacts(self) -> list[Artifact]:
+        """Its files and models."""
+        return self.detail.artifacts
+
+    def metric(self, name: str) -> Series:
+        """All points of a metric.
+
+        Raises
+        ------
+        NotFound
+            If the run has no such metric.
+        """
+        return Series(self._proxy.ask("runs.metric", run=self.id, name=name))
+
+    def snapshot(self) -> Snapshot:
+        """The notebook as the run left it.
+
+        Raises
+        ------
+        NotFound
+            If it has none.
+        """
+        snapshot: Snapshot = self._proxy.ask("snapshots.get", run=self.id)
+        return snapshot
+
+    def artifact(self, name: str) -> bytes:
+        """The content of one of its files, checked against its hash.
+
+        Raises
+        ------
+        NotFound
+            If the run has no such artifact, or its content was not saved.
+        """
+        return read_content(self._proxy, self._find(name).digest or "")
+
+    def model(self, name: str | None = None, *, trust: str | None = None) -> Any:
+        """A model that the run saved.
+
+        Only types on nbtrack's allow-list are loaded; any other could run code.
+
+        Parameters
+        ----------
+        name
+            Which, where it has several.
+        trust
+            The model's digest, to load it whatever types it has: code in it runs.
+
+        Raises
+        ------
+        NotFound
+            If the run has no such model.
+        UnsafeModel
+            If it has types that are not on the list; names them and the digest to pass.
+        """
+        from nbtrack.flavors.sklearn import load
+
+        models = [item.name for item in self.artifacts if item.kind == "model"]
+        if name is None:
+            if len(models) != 1:
+                raise (NotFound if not models else InvalidInput)(
+                    f"The run {self.name} has {len(models) or 'no'} models{': ' if models else ''}{', '.join(models)}"
+                    f"{'; say which' if models else ''}."
+                )
+            name = models[0]
+        found = self._find(name)
+        digest = found.digest or ""
+        return load(read_content(self._proxy, digest), digest, found.format, [], trust=trust)
+
+    def _find(self, name: str) -> Artifact:
+        for item in self.artifacts:
+            if item.name == name:
+                if item.digest is None:
+                    raise NotFound(
+                        f"{name} of the run {self.name} was not saved: {item.note}.", artifact=name
+                    )
+                return item
+        names = ", ".join(item.name for item in self.artifacts) or "none"
+        raise NotFound(f"The run {self.name} has no artifact {name}; it has {names}.", artifact=name)
+
+    @cached_property
+    def _view(self) -> Any:
+        from nbtrack.render.views import View
+
+        return View(kind="run", content=self.detail)
+
+    def _repr_html_(self) -> str:
+        from nbtrack.render.html import to_html
+
+        return to_html(self._view)
+
+    def __repr__(self) -> str:
+        """The run as text."""
+        from nbtrack.render.text import to_text
+
+        return to_text(self._view)
+
+
+class Runs:
+    """The runs of a store."""
+
+    def __init__(self, proxy: Proxy, experiment: str | None) -> None:
+        self._proxy = proxy
+        self._experiment = experiment
+
+    def get(self, run: str) -> Run:
+        """A run by its name (``forest-3``, ``experiment/forest-3``) or id.
+
+        Raises
+        ------
+        NotFound
+            If there is none.
+        AmbiguousName
+            If several experiments have one.
+        """
+        return Run(self._proxy, self._proxy.ask("runs.get", run=run, experiment=self._experiment))
+
+    def search(
+        self,
+        filter: str = "",
+        *,
+        sort: str | list[str] | None = None,
+        limit: int = 1000,
+        experiment: str | None = None,
+    ) -> Table:
+        """The runs that fit a filter.
+
+        Parameters
+        ----------
+        filter
+            For example ``"accuracy > 0.9 and max_depth <= 5"``.
+        sort
+            Names to sort by; ``-name`` falls.
+        limit
+            Runs in the table at most.
+        experiment
+            Only runs of this experiment.
+
+        Raises
+        ------
+        FilterError
+            If the filter cannot be read; points at the place.
+        """
+        sort = [sort] if isinstance(sort, str) else sort or []
+        return Table(
+            self._proxy.ask("runs.search", filter=filter, sort=sort, limit=limit, experiment=experiment)
+        )
+
+    def compare(self, *runs: str) -> Any:
+        """What differs between runs, as an entity that shows itself."""
+        return self._proxy.ask("runs.compare", runs=list(runs), experiment=self._experiment)

@@ -1,0 +1,92 @@
+"""Loading and unloading: everything that is wired here is taken apart again by `unload`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+
+from nbtrack.config import Settings
+from nbtrack.errors import NbtrackError
+from nbtrack.ipython.header import HeaderTransformer
+from nbtrack.ipython.hooks import CellHooks
+from nbtrack.ipython.magics import TrackMagics
+from nbtrack.ipython.notebook import notebook_path
+from nbtrack.ipython.traits import NbTrack
+from nbtrack.session import Session, begin_session, end_session
+
+
+class Extension:
+    """What `load` has wired into one shell."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.shell = shell
+        self.magics = TrackMagics(shell)
+        self.hooks: CellHooks | None = None
+        self.transformer = HeaderTransformer()
+        self.traits: Any = None
+
+    def load(self) -> None:
+        """Wire it. A store that cannot be had is told in one sentence and leaves the notebook as it is."""
+        shell = self.shell
+        shell.register_magics(self.magics)
+        notebook = notebook_path(shell.user_ns)
+        folder = Path(notebook).parent if notebook else Path.cwd()
+        settings = Settings(folder)
+        self.traits = NbTrack.beside(settings, shell)  # type: ignore[attr-defined]
+        shell.configurables.append(self.traits)
+        try:
+            session = begin_session(folder, settings)
+        except NbtrackError as problem:
+            self.magics.reason = problem.message
+            print(f"nbtrack is off: {problem.message}")
+            return
+        self.hooks = CellHooks(shell, session, self.transformer)
+        self.hooks.notebook = notebook
+        self.magics.hooks = self.hooks
+        shell.input_transformers_cleanup.append(self.transformer)
+        for event, callback in self.hooks.callbacks().items():
+            shell.events.register(event, callback)
+        print(f"nbtrack remembers this notebook in {_short(session)}")
+
+    def unload(self) -> None:
+        """Take everything apart."""
+        shell = self.shell
+        if self.hooks is not None:
+            for event, callback in self.hooks.callbacks().items():
+                shell.events.unregister(event, callback)
+            shell.input_transformers_cleanup.remove(self.transformer)
+            if self.hooks.bracket is not None:
+                self.hooks.session.recorder.end_run(self.hooks.bracket)
+            end_session()
+        for configurable in (self.traits, self.magics):
+            if configurable in shell.configurables:
+                shell.configurables.remove(configurable)
+        for kind in ("line", "cell"):
+            shell.magics_manager.magics[kind].pop("track", None)
+        shell.magics_manager.registry.pop(TrackMagics.__name__, None)
+
+
+def _short(session: Session) -> str:
+    """The store's folder as a person would write it."""
+    path, home = str(session.store), str(Path.home())
+    return f"~{path[len(home) :]}" if path.startswith(home + os.sep) else path
+
+
+_loaded: dict[int, Extension] = {}
+
+
+def load(shell: InteractiveShell) -> None:
+    """Wire nbtrack into `shell`; a second time does nothing."""
+    if id(shell) not in _loaded:
+        _loaded[id(shell)] = Extension(shell)
+        _loaded[id(shell)].load()
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take nbtrack out of `shell`."""
+    extension = _loaded.pop(id(shell), None)
+    if extension is not None:
+        extension.unload()

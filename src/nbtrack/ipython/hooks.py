@@ -1,0 +1,354 @@
+"""The event callbacks: what happens around each cell. Nothing in here may reach the person's cell."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import shutil
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from IPython.core.interactiveshell import InteractiveShell
+
+from nbtrack.capture.cells import CellCapture, CellEnd, CellStart
+from nbtrack.capture.recorder import ActiveRun
+from nbtrack.entities import records
+from nbtrack.entities.ids import new_id
+from nbtrack.errors import InvalidInput, NbtrackError
+from nbtrack.ipython.header import DEFAULT_NAME, HeaderTransformer, RunRequest, find_header, parse_request
+from nbtrack.ipython.line import show_line
+from nbtrack.ipython.notebook import notebook_path
+from nbtrack.ipython.outputs import OutputCollector, error_output
+from nbtrack.session import Session, format_traceback
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+SNAPSHOT_LIMIT = 200_000_000
+"""A notebook file of more bytes than this is not copied; the snapshot is made from the executions."""
+
+
+@dataclass(slots=True)
+class Frame:
+    """One execution under way: its capture, and the run that it belongs to."""
+
+    info: Any
+    capture: CellCapture
+    outputs: OutputCollector
+    cell_id: str | None = None
+    notebook: str | None = None
+    request: RunRequest = field(default_factory=RunRequest)
+    run: ActiveRun | None = None
+    ends_run: bool = False
+    looked: bool = False
+    began: float = field(default_factory=time.perf_counter)
+
+
+def guarded(method: Callable[P, T]) -> Callable[P, T | None]:
+    """A callback from which nothing escapes.
+
+    `SystemExit` and `GeneratorExit` would end the kernel, and any other exception would be printed into the person's
+    cell. An interrupt that lands here is the person's: their cell has already ended or not yet begun, so it only cuts our work short.
+    """
+
+    @functools.wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T | None:
+        try:
+            return method(*args, **kwargs)
+        except BaseException as problem:  # noqa: BLE001 - see the docstring
+            hooks: Any = args[0]
+            with contextlib.suppress(BaseException):
+                hooks.session.note_problem(f"{method.__name__}: {type(problem).__name__}: {problem}")
+                if not isinstance(problem, (NbtrackError, KeyboardInterrupt)):
+                    hooks.session.note_traceback(format_traceback(problem))
+            return None
+
+    return call
+
+
+class CellHooks:
+    """Watches the cells of one shell and records them into one session."""
+
+    def __init__(self, shell: InteractiveShell, session: Session, transformer: HeaderTransformer) -> None:
+        self.shell = shell
+        self.session = session
+        self._transformer = transformer
+        self.paused = False
+        self.bracket: ActiveRun | None = None
+        """The run between ``%track start`` and ``%track end``."""
+        self.notebook: str | None = None
+        self._stacks: dict[int, list[Frame | None]] = {}
+        self._models: dict[int, tuple[weakref.ref[object], ActiveRun]] = {}
+        self._metrics: dict[str, float] = {}
+        session.open_run = self._open_run
+        session.experiment_name = self._experiment_name
+
+    def callbacks(self) -> dict[str, Callable[..., Any]]:
+        """The events to register for."""
+        return {
+            "pre_run_cell": self.pre_run_cell,
+            "post_run_cell": self.post_run_cell,
+            "post_execute": self.post_execute,
+        }
+
+    @property
+    def _stack(self) -> list[Frame | None]:
+        # Subshells run cells on threads of their own, interleaved with the main one.
+        return self._stacks.setdefault(threading.get_ident(), [])
+
+    @property
+    def frame(self) -> Frame | None:
+        """The execution under way in this thread, or (from a thread that the cell started) in the main one."""
+        for stack in (self._stack, *self._stacks.values()):
+            for frame in stack:
+                if frame is not None:
+                    return frame
+        return None
+
+    def _experiment_name(self) -> str:
+        return Path(self.notebook).stem if self.notebook else Path.cwd().name or "notebook"
+
+    # Events
+
+    @guarded
+    def pre_run_cell(self, info: Any) -> None:
+        """A cell is about to run."""
+        if not self._stack:
+            self.session.run = self.bracket
+        if self._stack or self.paused:
+            self._stack.append(None)  # %%capture and its like run their body as a cell inside the cell
+            return
+        self._stack.append(None)
+        source = getattr(info, "raw_cell", "") or ""
+        code = getattr(info, "transformed_cell", None) or self.shell.transform_cell(source)
+        frame = self._begin(info, source, code, getattr(info, "cell_id", None))
+        self._stack[-1] = frame
+        header = find_header(source)
+        if header is not None:
+            self._head(frame, parse_request(header))
+        elif self.bracket is not None:
+            self._attach(frame, self.bracket)
+        frame.outputs.start()
+        frame.began = time.perf_counter()
+
+    def _begin(self, info: Any, source: str, code: str, cell_id: str | None) -> Frame:
+        self.notebook = notebook_path(self.shell.user_ns, cell_id) if self.notebook is None else self.notebook
+        if self.notebook is not None and not Path(self.notebook).exists():
+            self.notebook = notebook_path(self.shell.user_ns, cell_id)  # renamed while the kernel runs
+        start = CellStart(
+            source=source, code=code, namespace=self.shell.user_ns, cell_id=cell_id, notebook=self.notebook
+        )
+        return Frame(
+            info,
+            CellCapture(self.session.recorder, start),
+            OutputCollector(self.shell),
+            cell_id=cell_id,
+            notebook=self.notebook,
+        )
+
+    def _head(self, frame: Frame, request: RunRequest) -> None:
+        """Begin, continue or join the run that a header asks for."""
+        session = self.session
+        frame.request = request
+        self._look(frame)
+        if request.join:
+            run = self._run_of_models(frame)
+            if run.ended:
+                session.recorder.continue_run(run)
+        elif request.again:
+            run = session.continue_run(request.name, experiment=request.experiment)
+        else:
+            run = session.start_run(
+                request.name, experiment=request.experiment, notebook=frame.notebook, cell_id=frame.cell_id
+            )
+        frame.run, frame.ends_run = run, run is not self.bracket
+        session.run = run
+        session.recorder.tag(run, dict(request.tags))
+
+    def _attach(self, frame: Frame, run: ActiveRun) -> None:
+        frame.run = run
+        self.session.run = run
+        self._look(frame)
+
+    def _look(self, frame: Frame) -> None:
+        if not frame.looked:
+            frame.looked = True
+            frame.capture.look(self._metrics)
+
+    def _run_of_models(self, frame: Frame) -> ActiveRun:
+        """The run whose model the cell reads."""
+        for name in frame.capture.source.loads:
+            model = self.shell.user_ns.get(name)
+            known = self._models.get(id(model))
+            if known is not None and known[0]() is model:
+                return known[1]
+        raise InvalidInput(
+            "--join: this cell reads no model that a run of this session has made; name a run by +NAME."
+        )
+
+    def _open_run(self) -> ActiveRun:
+        """The run of a log call that finds none: the cell's own."""
+        frame = self.frame
+        if frame is None:
+            return self.session.start_run(DEFAULT_NAME, notebook=self.notebook)
+        frame.run = self.session.start_run(DEFAULT_NAME, notebook=frame.notebook, cell_id=frame.cell_id)
+        frame.ends_run = True
+        self._look(frame)
+        return frame.run
+
+    @guarded
+    def post_run_cell(self, result: Any) -> None:
+        """A cell has run, or failed, or was interrupted."""
+        info = getattr(result, "info", None)
+        stack = self._stack
+        frame = stack.pop() if stack else None
+        if frame is None:
+            if not stack and not self.paused and info is not None and getattr(info, "raw_cell", "").strip():
+                self._late(info, result)
+            return
+        if info is not None and frame.info is not info and frame.info is not None:
+            # An event was missed; the frame belongs to a cell that never told its end.
+            self.session.note_problem("a cell ended that had not begun")
+        self._end(frame, result)
+
+    def _late(self, info: Any, result: Any) -> None:
+        """A cell whose beginning was not seen: the one that loaded the extension."""
+        if getattr(info, "late", None) is None and not self._stack:
+            source = info.raw_cell
+            frame = self._begin(info, source, source, getattr(info, "cell_id", None))
+            frame.capture.end(_cell_end(result, 0.0, []), None)
+
+    def _end(self, frame: Frame, result: Any) -> None:
+        duration = time.perf_counter() - frame.began
+        session, run, request = self.session, frame.run, frame.request
+        end = _cell_end(result, duration, frame.outputs.stop(getattr(result, "execution_count", None)))
+        settings = session.settings
+        try:
+            frame.capture.end(
+                end,
+                run,
+                save_models=request.models and bool(settings["models"]),
+                output_limit=int(settings["output_limit"]),
+                params=request.params,
+                metrics=request.metrics,
+            )
+        finally:
+            if run is not None and frame.ends_run:
+                self._snapshot(run)
+                status = {"ok": "finished", "error": "failed"}.get(end.outcome, end.outcome)
+                session.recorder.end_run(run, status, end.traceback)
+                if session.run is run:
+                    session.run = self.bracket
+        if run is None:
+            return
+        self._metrics.update(frame.capture.metrics)
+        for model in frame.capture.models.values():
+            with contextlib.suppress(TypeError):  # not every estimator allows weak references
+                self._models[id(model)] = (weakref.ref(model), run)
+        if frame.ends_run and settings["line"]:
+            show_line(self.session, run, end.outcome, duration)
+        session.proxy.reap()
+        if not session.proxy.is_up():
+            session.proxy.start()
+
+    def _snapshot(self, run: ActiveRun) -> None:
+        """Keep the notebook as it is now; the keeper lays over it what was executed."""
+        session = self.session
+        if not session.settings["snapshot"]:
+            return
+        file = None
+        if self.notebook is not None:
+            target = session.recorder.incoming / new_id()
+            with contextlib.suppress(OSError):
+                if Path(self.notebook).stat().st_size <= SNAPSHOT_LIMIT:
+                    shutil.copyfile(self.notebook, target)
+                    target.chmod(0o600)
+                    file = target.name
+        session.append(
+            records.SnapshotTaken(
+                snapshot=new_id(),
+                run=run.id,
+                process=session.process,
+                time=time.time_ns(),
+                notebook=self.notebook,
+                file=file,
+            )
+        )
+
+    # A header in an execution without cell events
+
+    def begin_silent(self, arguments: str) -> None:
+        """Begin the run of a header line that no cell event announced; does nothing where one did.
+
+        Raises
+        ------
+        NbtrackError
+            If the header asks for what cannot be.
+        """
+        if self._stack or self.paused:
+            return
+        request = parse_request(arguments)
+        body = self._transformer.body
+        frame = self._begin(None, f"%%track {arguments}\n{body}", self.shell.transform_cell(body), None)
+        self._stack.append(frame)
+        self._head(frame, request)
+        frame.outputs.start()
+
+    @guarded
+    def post_execute(self) -> None:
+        """Any execution has ended; for a silent one this is the only event."""
+        stack = self._stack
+        if len(stack) == 1 and stack[0] is not None and stack[0].info is None:
+            frame = stack.pop()
+            assert frame is not None
+            self._end(frame, None)
+
+    # What the magics ask
+
+    def start_bracket(self, name: str) -> ActiveRun:
+        """``%track start``."""
+        if self.bracket is not None:
+            raise InvalidInput(f"The run {self.bracket.name} is still open; end it first with %track end.")
+        frame = self.frame
+        cell_id = frame.cell_id if frame else None
+        self.bracket = self.session.run = self.session.start_run(
+            name, notebook=self.notebook, cell_id=cell_id
+        )
+        return self.bracket
+
+    def end_bracket(self) -> ActiveRun:
+        """``%track end``: the run ends with the cell that says so."""
+        if self.bracket is None:
+            raise InvalidInput("No run is open here; begin one with %track start NAME.")
+        run, self.bracket = self.bracket, None
+        frame = self.frame
+        if frame is not None and frame.run in (None, run):
+            frame.run, frame.ends_run = run, True
+        else:
+            self.session.recorder.end_run(run)
+            self.session.run = None
+        return run
+
+
+def _cell_end(result: Any, duration: float, outputs: list[dict[str, Any]]) -> CellEnd:
+    """How an execution ended, from IPython's result (None where there is none)."""
+    error = getattr(result, "error_before_exec", None) or getattr(result, "error_in_exec", None)
+    count = getattr(result, "execution_count", None)
+    if error is None:
+        return CellEnd(outcome="ok", duration=duration, execution_count=count, outputs=outputs)
+    interrupted = isinstance(error, KeyboardInterrupt) or error is KeyboardInterrupt
+    traceback = format_traceback(error) if isinstance(error, BaseException) else str(error)
+    if isinstance(error, BaseException):
+        outputs = [*outputs, error_output(error, traceback)]
+    return CellEnd(
+        outcome="interrupted" if interrupted else "error",
+        duration=duration,
+        execution_count=count,
+        traceback=traceback,
+        outputs=outputs,
+    )

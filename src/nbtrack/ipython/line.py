@@ -1,0 +1,30 @@
+"""The one quiet line under a tracked cell: plain text and HTML, never a widget."""
+
+from __future__ import annotations
+
+from html import escape
+
+from IPython.display import display
+
+from nbtrack.capture.recorder import ActiveRun
+from nbtrack.entities.ids import short_id
+from nbtrack.errors import NbtrackError
+from nbtrack.session import Session
+
+ANSWER_WITHIN = 0.05
+"""Seconds that a cell's end waits at most for the run's name and what changed."""
+
+
+def show_line(session: Session, run: ActiveRun, outcome: str, duration: float) -> None:
+    """Show how the run went; where the keeper does not answer in time, by its short id."""
+    from nbtrack.render.line import outcome_html, outcome_text
+    from nbtrack.render.numbers import duration_text
+
+    try:
+        answer = session.proxy.ask_soon("runs.outcome", within=ANSWER_WITHIN, run=run.id)
+        text, html = outcome_text(answer), outcome_html(answer)
+    except NbtrackError:
+        word = {"ok": "", "error": " · failed"}.get(outcome, f" · {outcome}")
+        text = f"{run.name} ({short_id(run.id)}){word} · {duration_text(duration)}"
+        html = f'<div style="opacity:.75;font-size:.9em">{escape(text)}</div>'
+    display({"text/plain": text, "text/html": html}, raw=True)

@@ -1,0 +1,470 @@
+"""What this process records: its store, journal, keeper and current run, and the functions that people log with.
+
+A session begins with ``%load_ext nbtrack`` or, in a script, with the first call of a logging function.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from pathlib import Path
+
+from nbtrack.capture.environment import environment
+from nbtrack.capture.recorder import ActiveRun, Recorder
+from nbtrack.config import Settings
+from nbtrack.entities import records
+from nbtrack.entities.ids import new_id
+from nbtrack.entities.processes import ProcessIdentity
+from nbtrack.entities.records import Record
+from nbtrack.errors import InvalidInput, NbtrackError, StoreNotWritable
+from nbtrack.keeper.proxy import KeeperProxy
+from nbtrack.store.journal import SUFFIX, JournalWriter
+from nbtrack.store.location import create_store, default_place, find_store, is_store
+from nbtrack.store.processes import this_process, user_name
+from nbtrack.version import __version__
+
+log_to = logging.getLogger(__name__)
+
+_current_run: ContextVar[ActiveRun | None] = ContextVar("nbtrack_run", default=None)
+"""The run of this thread or task; where a thread has none, the process's own counts."""
+
+
+class Session:
+    """The recording of one process into one store.
+
+    Parameters
+    ----------
+    folder
+        Where the code runs: the notebook's or script's folder.
+    settings
+        The settings that hold; by default those of `folder`.
+    """
+
+    def __init__(self, folder: Path, settings: Settings | None = None) -> None:
+        self.folder = folder
+        self.settings = settings or Settings(folder)
+        self.process = new_id()
+        self.store = Path()
+        self.run: ActiveRun | None = None
+        """The run of the process: a tracked cell's, a bracket's, or a script's."""
+        self.open_run: Callable[[], ActiveRun] = self._open_script_run
+        """Makes the run for a log call that finds none."""
+        self.experiment_name: Callable[[], str] = lambda: _script_name() or self.folder.name or "script"
+        self.last_runs: dict[tuple[str, str], ActiveRun] = {}
+        self.problems: list[str] = []
+        """What went wrong inside nbtrack, newest last; shown by ``%track``."""
+        self._owner = os.getpid()
+        self._environment: str | None = None
+
+    def open(self) -> None:
+        """Find or create the store, begin the journal, and start the keeper without waiting for it.
+
+        Raises
+        ------
+        StoreError
+            If there is no place that can be written.
+        """
+        chosen = str(self.settings["store"])
+        found = None if chosen else find_store(self.folder)
+        place = Path(chosen).expanduser().absolute() if chosen else found or default_place(self.folder)
+        if chosen and not is_store(place) and is_store(place / ".nbtrack"):
+            place = place / ".nbtrack"
+        self.store = create_store(place)
+        self.proxy = KeeperProxy(self.store, self.settings)
+        self._begin_journal()
+        self.proxy.start()
+        atexit.register(self.close)
+
+    def _begin_journal(self) -> None:
+        self.journal = JournalWriter(self.store / "journal" / (self.process + SUFFIX))
+        try:
+            self.journal.open()
+        except OSError as problem:
+            raise StoreNotWritable(
+                f"The store {self.store} cannot be written ({problem.strerror}); "
+                "check its permissions or set NBTRACK_STORE to another folder.",
+                path=str(self.store),
+            ) from problem
+        self.recorder = Recorder(
+            self.append, self.store / "incoming", self.process, lambda: int(self.settings["model_limit"])
+        )
+        self.append(_process_started(self.process, this_process()))
+
+    def append(self, record: Record) -> int:
+        """Write a record to the journal; never raises and never waits for the disk."""
+        if os.getpid() != self._owner:
+            self._follow_fork()
+        position = self.journal.append(record)
+        if self.journal.problem is not None:
+            self.note_problem(f"the journal cannot be written: {self.journal.problem}")
+        return position
+
+    def _follow_fork(self) -> None:
+        """A forked child records into a journal of its own: the parent goes on writing the inherited one."""
+        self.journal.abandon()
+        self._owner, self.process, self._environment = os.getpid(), new_id(), None
+        self._begin_journal()
+
+    def note_problem(self, problem: str) -> None:
+        """Remember what went wrong, once."""
+        if problem not in self.problems[-5:]:
+            self.problems = [*self.problems[-20:], problem]
+            log_to.debug("%s", problem)
+
+    def note_traceback(self, traceback: str) -> None:
+        """Keep the traceback of an error of ours beside the journals, for a report; the person never sees it in a cell."""
+        with contextlib.suppress(OSError), (self.store / "kernel.log").open("a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {os.getpid()}\n{traceback}\n")
+
+    @property
+    def experiment(self) -> str:
+        """The experiment of new runs."""
+        return str(self.settings["experiment"]) or self.experiment_name()
+
+    def environment(self) -> str:
+        """The id of what is installed now; it is written when it has changed."""
+        identifier, interpreter, packages = environment()
+        if identifier != self._environment:
+            self._environment = identifier
+            self.append(
+                records.EnvironmentSeen(environment=identifier, interpreter=interpreter, packages=packages)
+            )
+        return identifier
+
+    def start_run(
+        self,
+        name: str,
+        *,
+        experiment: str | None = None,
+        notebook: str | None = None,
+        cell_id: str | None = None,
+    ) -> ActiveRun:
+        """Begin a run here and now.
+
+        Raises
+        ------
+        InvalidInput
+            If the name cannot be one.
+        """
+        check_name(name)
+        run = self.recorder.start_run(
+            name,
+            experiment or self.experiment,
+            notebook=notebook,
+            cell_id=cell_id,
+            directory=str(self.folder),
+            environment=self.environment(),
+        )
+        self.last_runs[run.experiment, run.name] = run
+        return run
+
+    def continue_run(self, name: str, *, experiment: str | None = None) -> ActiveRun:
+        """Go on with the last run of a name.
+
+        Raises
+        ------
+        NotFound
+            If there is none yet.
+        """
+        chosen = experiment or self.experiment
+        run = self.last_runs.get((chosen, name))
+        if run is None:
+            run = ActiveRun(
+                self.proxy.ask("runs.last", name=name, experiment=chosen), name, chosen, ended=True
+            )
+            self.last_runs[chosen, name] = run
+        if run.ended:
+            self.recorder.continue_run(run)
+        return run
+
+    def current_run(self, *, open_one: bool = True) -> ActiveRun | None:
+        """The run that a log call means; without one, a new run is begun if `open_one`."""
+        run = _current_run.get() or self.run
+        if (run is None or run.ended) and open_one:
+            run = self.run = self.open_run()
+        return run
+
+    def _open_script_run(self) -> ActiveRun:
+        return self.start_run(_script_name() or "run")
+
+    def flush(self) -> None:
+        """Wait until the disk holds everything that was recorded.
+
+        Raises
+        ------
+        OSError
+            If something could not be written.
+        """
+        self.journal.sync()
+
+    def close(self) -> None:
+        """End the process's run and the journal; the keeper does the rest."""
+        atexit.unregister(self.close)
+        if os.getpid() != self._owner:
+            return
+        if self.run is not None and not self.run.ended:
+            error = getattr(sys, "last_value", None)
+            self.recorder.end_run(self.run, _status_of(error))
+        self.append(records.ProcessEnded(process=self.process, time=time.time_ns()))
+        self.journal.close()
+        self.proxy.close()
+        self.proxy.reap()
+
+
+def _process_started(process: str, identity: ProcessIdentity) -> records.ProcessStarted:
+    return records.ProcessStarted(
+        process=process,
+        time=time.time_ns(),
+        pid=identity.pid,
+        boot_id=identity.boot_id,
+        start_time=identity.start_time,
+        pid_namespace=identity.pid_namespace,
+        host=identity.host,
+        user=user_name(),
+        executable=sys.executable or "",
+        nbtrack=__version__,
+    )
+
+
+def _script_name() -> str | None:
+    main = sys.modules.get("__main__")
+    file = getattr(main, "__file__", None)
+    return Path(file).stem if isinstance(file, str) else None
+
+
+def _status_of(error: BaseException | None) -> str:
+    if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+        return "finished"
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+
+
+def check_name(name: str) -> str:
+    """`name`, if a run, experiment or tag may be called so.
+
+    Raises
+    ------
+    InvalidInput
+        If it is empty, too long, or has characters that cannot be shown or written in a command.
+    """
+    if (
+        not name
+        or len(name) > 500
+        or name != name.strip()
+        or "/" in name
+        or any(ord(char) < 32 for char in name)
+    ):
+        raise InvalidInput(
+            f"{name[:80]!r} cannot be the name of a run: 1 to 500 characters without /, control characters, "
+            "or spaces at its ends."
+        )
+    return name
+
+
+class _Process:
+    """The one session of this process."""
+
+    session: Session | None = None
+
+
+def current_session() -> Session | None:
+    """The session of this process, if it has begun."""
+    return _Process.session
+
+
+def begin_session(folder: Path | None = None, settings: Settings | None = None) -> Session:
+    """The session of this process; it is begun if there is none.
+
+    Raises
+    ------
+    StoreError
+        If there is no place for a store.
+    """
+    if _Process.session is None:
+        session = Session(folder or Path.cwd(), settings)
+        session.open()
+        _Process.session = session
+    return _Process.session
+
+
+def end_session() -> None:
+    """End the session of this process."""
+    if _Process.session is not None:
+        _Process.session.close()
+        _Process.session = None
+
+
+def _target() -> tuple[Recorder, ActiveRun]:
+    session = begin_session()
+    run = session.current_run()
+    assert run is not None
+    return session.recorder, run
+
+
+def _merged(mapping: dict[str, object] | None, named: dict[str, object]) -> dict[str, object]:
+    if mapping is not None and not isinstance(mapping, dict):
+        raise InvalidInput(f"Give a dict or names with values, not {type(mapping).__name__}.")
+    return {**(mapping or {}), **named}
+
+
+def log(values: dict[str, object] | None = None, /, *, step: int | None = None, **named: object) -> None:
+    """Log one point of each named metric: ``nbtrack.log(loss=0.31, step=7)``.
+
+    Parameters
+    ----------
+    values
+        Names that are no Python names, as a dict.
+    step
+        The place on the x axis; counted on from the last one where it is not given.
+
+    Raises
+    ------
+    InvalidInput
+        If a value is no number.
+    """
+    recorder, run = _target()
+    recorder.log(run, _merged(values, named), step)
+
+
+def params(values: dict[str, object] | None = None, /, **named: object) -> None:
+    """Set params of the run: ``nbtrack.params(lr=0.1)``."""
+    recorder, run = _target()
+    recorder.params(run, _merged(values, named))
+
+
+def tag(*names: str, **named: object) -> None:
+    """Tag the run: ``nbtrack.tag("baseline", owner="me")``."""
+    recorder, run = _target()
+    recorder.tag(run, {**dict.fromkeys(names, ""), **named})
+
+
+def artifact(content: object, name: str | None = None) -> str:
+    """Store a file, a folder or an object with the run, and return the artifact's name.
+
+    Parameters
+    ----------
+    content
+        A path, bytes, a JSON-able structure, a matplotlib figure or a data frame.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such file, or the object has no form that nbtrack knows.
+    """
+    recorder, run = _target()
+    return recorder.artifact(run, content, name)
+
+
+def model(obj: object, name: str | None = None) -> None:
+    """Save a fitted model with the run.
+
+    Raises
+    ------
+    NbtrackError
+        If it cannot be saved.
+    """
+    recorder, run = _target()
+    recorder.model_object(run, obj, name)
+
+
+def flush() -> None:
+    """Wait until the disk holds everything that this process has recorded."""
+    if (session := current_session()) is not None:
+        session.flush()
+
+
+class RunHandle:
+    """The run of a ``with nbtrack.run(...)`` block."""
+
+    def __init__(self, session: Session, active: ActiveRun) -> None:
+        self._session = session
+        self._active = active
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self._active.id
+
+    @property
+    def name(self) -> str:
+        """The run's name with its number, as the store gave it."""
+        return str(self._session.proxy.ask("runs.outcome", run=self._active.id).name)
+
+    def log(
+        self, values: dict[str, object] | None = None, /, *, step: int | None = None, **named: object
+    ) -> None:
+        """As `nbtrack.log`, for this run."""
+        self._session.recorder.log(self._active, _merged(values, named), step)
+
+    def params(self, values: dict[str, object] | None = None, /, **named: object) -> None:
+        """As `nbtrack.params`, for this run."""
+        self._session.recorder.params(self._active, _merged(values, named))
+
+    def tag(self, *names: str, **named: object) -> None:
+        """As `nbtrack.tag`, for this run."""
+        self._session.recorder.tag(self._active, {**dict.fromkeys(names, ""), **named})
+
+    def artifact(self, content: object, name: str | None = None) -> str:
+        """As `nbtrack.artifact`, for this run."""
+        return self._session.recorder.artifact(self._active, content, name)
+
+    def model(self, obj: object, name: str | None = None) -> None:
+        """As `nbtrack.model`, for this run."""
+        self._session.recorder.model_object(self._active, obj, name)
+
+
+@contextlib.contextmanager
+def run(name: str, *, experiment: str | None = None) -> Iterator[RunHandle]:
+    """A run for the length of a block: ``with nbtrack.run("name") as run:``.
+
+    The run is failed when the block raises, and interrupted when it is interrupted; the exception goes on.
+
+    Raises
+    ------
+    InvalidInput
+        If the name cannot be one.
+    """
+    session = begin_session()
+    active = session.start_run(name, experiment=experiment)
+    token = _current_run.set(active)
+    try:
+        yield RunHandle(session, active)
+    except BaseException as error:
+        session.recorder.end_run(active, _status_of(error), format_traceback(error))
+        raise
+    else:
+        session.recorder.end_run(active)
+    finally:
+        _current_run.reset(token)
+
+
+def format_traceback(error: BaseException) -> str:
+    """The text of an exception's traceback, without the values of locals."""
+    import traceback
+
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception:  # noqa: BLE001 - an exception whose own __str__ raises must still end its run
+        return f"{type(error).__module__}.{type(error).__qualname__}"
+
+
+__all__ = [
+    "NbtrackError",
+    "RunHandle",
+    "Session",
+    "artifact",
+    "begin_session",
+    "current_session",
+    "end_session",
+    "flush",
+    "log",
+    "model",
+    "params",
+    "run",
+    "tag",
+]

@@ -1,0 +1,172 @@
+"""Logging from plain scripts, IPython in a terminal, and forked children."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nbtrack
+from nbtrack.keeper import connect
+
+
+def run_script(folder: Path, code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    script = folder / "train.py"
+    script.write_text(textwrap.dedent(code))
+    return subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=folder,
+        env={**os.environ, **environment},
+    )
+
+
+def test_a_script_is_one_run(folder: Path) -> None:
+    done = run_script(
+        folder,
+        """
+        import nbtrack
+        for step in range(5):
+            nbtrack.log(loss=1 / (step + 1))
+        nbtrack.params(lr=0.1)
+        """,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    run = nbtrack.open(folder).runs.get("train-1")
+    assert (run.status, run.detail.row.experiment) == ("finished", "train")
+    assert run.metric("loss").steps.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_failing_script_is_a_failed_run(folder: Path) -> None:
+    done = run_script(folder, "import nbtrack\nnbtrack.log(loss=1)\nraise ValueError('no')\n")
+    assert done.returncode == 1
+    assert nbtrack.open(folder).runs.get("train-1").status == "failed"
+
+
+def test_runs_of_a_with_block(folder: Path) -> None:
+    run_script(
+        folder,
+        """
+        import nbtrack
+        with nbtrack.run("good") as run:
+            run.log(score=1)
+            nbtrack.log(score=2)
+            print(run.name)
+        try:
+            with nbtrack.run("bad"):
+                raise KeyError("x")
+        except KeyError:
+            pass
+        """,
+    )
+    client = nbtrack.open(folder)
+    assert client.runs.get("good-1").metric("score").values.tolist() == [1, 2]
+    assert client.runs.get("bad-1").status == "failed"
+    assert "KeyError" in (client.runs.get("bad-1").detail.traceback or "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_child_records_into_a_journal_of_its_own(folder: Path) -> None:
+    done = run_script(
+        folder,
+        """
+        import os, nbtrack
+        with nbtrack.run("both") as run:
+            for _ in range(100):
+                run.log(parent=1)
+            if (child := os.fork()) == 0:
+                for _ in range(100):
+                    run.log(child=1)
+                os._exit(0)
+            os.waitpid(child, 0)
+            for _ in range(100):
+                run.log(parent=1)
+        """,
+    )
+    assert done.returncode == 0, done.stderr
+    run = nbtrack.open(folder).runs.get("both-1")
+    assert len(run.metric("parent")) == 200
+    assert len(run.metric("child")) == 100
+
+
+def test_without_a_keeper_each_answer_starts_a_process_of_its_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NBTRACK_KEEPER", "off")
+    run_script(folder, "import nbtrack\nnbtrack.log(loss=1)\n")
+    proxy = connect(folder / ".nbtrack")
+    assert proxy.ask("runs.get", run="train-1").row.metrics == {"loss": 1.0}
+    assert proxy.ask("store.status").keeper.startswith("none")
+
+
+def test_bad_values_are_one_clear_sentence(folder: Path) -> None:
+    done = run_script(folder, "import nbtrack\nnbtrack.log(loss='high')\n")
+    assert "The metric loss must be a number, not builtins.str" in done.stderr
+
+
+def test_track_in_plain_ipython(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", "--simple-prompt"],
+        input="%load_ext nbtrack\n# nbtrack: run plain\nlr = 0.5\n%track models\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=folder,
+    )
+    assert done.returncode == 0
+    assert "nbtrack remembers" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_track_in_an_ipy_file(folder: Path) -> None:
+    (folder / "job.ipy").write_text("%%track scripted\nlr = 0.25\nprint('ran', lr)\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "IPython", "--ext=nbtrack", "job.ipy"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ran 0.25" in done.stdout
+    run = nbtrack.open(folder).runs.get("scripted-1")
+    assert (run.status, run.params) == ("finished", {"lr": 0.25})
+
+
+def test_the_person_s_folder_is_never_imported_by_the_keeper(folder: Path) -> None:
+    for name in ("json", "apsw", "lark", "asyncio", "logging"):
+        (folder / f"{name}.py").write_text("raise SystemExit('imported from the wrong place')")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; sys.path.pop(0); import nbtrack; nbtrack.log(loss=1); print('logged')",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=folder,
+    )
+    assert done.stdout == "logged\n", done.stderr
+    assert len(nbtrack.open(folder).runs.search()) == 1
+
+
+def kernel_children(kernel: Any) -> str:
+    return str(
+        kernel.run("import os; print(open(f'/proc/self/task/{os.getpid()}/children').read().split())").stdout
+    )
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+def test_the_keeper_is_no_child_of_the_kernel(kernel: Any) -> None:
+    kernel.run("%%track x\ny = 1")
+    kernel.run("import time; time.sleep(0.3)")
+    kernel.run("%%track x\ny = 2")
+    assert kernel_children(kernel).strip() == "[]"
