@@ -9,8 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from conftest import BUILD_HINT, STATIC, missing
 from made_up_runs import forests, run, table
+
+from conftest import BUILD_HINT, STATIC, missing
+from nbtrack.analysis.directions import better_when
 
 ADDRESS = "http://nbtrack.test/"
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
@@ -129,12 +131,36 @@ def test_names_sort_as_people_count(show: Callable[..., Any]) -> None:
 
 def test_marks_the_best_value_in_the_direction_of_the_metric(show: Callable[..., Any]) -> None:
     rows = [
-        {"accuracy": 0.8, "val_loss": 0.5, "sentiment_f1": 0.1},
-        {"accuracy": 0.9, "val_loss": 0.7, "sentiment_f1": 0.3},
+        {"accuracy": 0.8, "val_loss": 0.5, "n_leaves": 1},
+        {"accuracy": 0.9, "val_loss": 0.7, "n_leaves": 2},
     ]
     page = show(table([run(number, metrics=values) for number, values in enumerate(rows)]))
     best = [text.split()[0] for text in page.locator(".nbt-best").all_inner_texts()]
-    assert best == ["0.5", "0.9", "0.3"]
+    assert best == ["0.5", "0.9"]
+
+
+def test_tells_directions_as_the_python_side_does(show: Callable[..., Any]) -> None:
+    names = [
+        *("accuracy", "val_loss", "testRMSE", "logLoss", "log_loss", "neg_mean_squared_error", "f1_score"),
+        *(
+            "F1",
+            "f 1",
+            "roc_auc",
+            "dice_loss",
+            "brier_score",
+            "score",
+            "epoch",
+            "sentiment",
+            "fit_time",
+            "r2",
+        ),
+        *("false_positive_rate", "explained variance", "top5error", "mAP50", "KL-divergence", "accuracy_5"),
+    ]
+    page = show(table([run(1, metrics=dict.fromkeys(names, 0.5))]))
+    for name in names:
+        title = page.get_by_role("button", name=name, exact=True).get_attribute("title")
+        direction = better_when(name)
+        assert title == (f"{name}: metric, {direction} is better" if direction else f"{name}: metric")
 
 
 def test_writes_numbers_short_and_tells_them_in_full(show: Callable[..., Any]) -> None:

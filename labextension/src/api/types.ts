@@ -167,7 +167,8 @@ export interface MetricSeries {
 /**
  * One version of a registered model; `created` is ISO 8601 in UTC, `size` in bytes.
  *
- * `format` is `skops`; `types` are the types in the file beyond those that skops itself trusts, each on nbtrack's allow-list.
+ * `format` is `skops`; `types` are the types in the file beyond those that skops itself trusts, each on
+ * nbtrack's allow-list.
  */
 export interface ModelVersion {
   model: string;

@@ -30,6 +30,20 @@ interface Heading {
   readonly characters: number;
 }
 
+function valueTitle(column: ValueColumn, trans: Trans): string {
+  if (column.kind === 'param') {
+    return trans.__('%1: param', column.name);
+  }
+  switch (column.direction) {
+    case 'lower':
+      return trans.__('%1: metric, lower is better', column.name);
+    case 'higher':
+      return trans.__('%1: metric, higher is better', column.name);
+    default:
+      return trans.__('%1: metric', column.name);
+  }
+}
+
 function headings({ columns, runs, trans }: RunTableForm): Heading[] {
   const longest = runs.reduce((most, run) => Math.max(most, run.name.length), 0);
   const fixed = (key: string, label: string, characters: number, end = false): Heading =>
@@ -40,11 +54,7 @@ function headings({ columns, runs, trans }: RunTableForm): Heading[] {
     ...columns.map(column => ({
       key: column.key,
       label: column.name,
-      title: column.kind === 'metric'
-        ? column.lowerIsBetter
-          ? trans.__('%1: metric, lower is better', column.name)
-          : trans.__('%1: metric, higher is better', column.name)
-        : trans.__('%1: param', column.name),
+      title: valueTitle(column, trans),
       end: column.numeric,
       characters: column.width
     })),

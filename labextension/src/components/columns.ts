@@ -1,4 +1,6 @@
 import type { JSONValue, RunRow, RunTable } from '../api/types';
+import { betterWhen } from './directions';
+import type { Direction } from './directions';
 import { asNumber, columnFormat, fullValue, shortValue } from './format';
 
 /** The values of one param or metric over all runs of a table. */
@@ -12,7 +14,8 @@ export interface ValueColumn {
   readonly varies: boolean;
   /** The best value of a metric; null where there is nothing to choose. */
   readonly best: number | null;
-  readonly lowerIsBetter: boolean;
+  /** Which values of a metric are better. */
+  readonly direction: Direction;
   /** The width of the widest cell or heading in characters, within bounds. */
   readonly width: number;
   value(run: RunRow): JSONValue | undefined;
@@ -24,26 +27,15 @@ const WIDEST_TEXT = 26;
 const WIDEST_HEADING = 18;
 /** Headings are set smaller than values, whose digits give the unit of width. */
 const HEADING_SCALE = 0.8;
-const LOWER_IS_BETTER = /(loss|error|err|mse|rmse|mae|mape|perplexity|time|seconds|latency)$/;
 
-/**
- * Whether less of a metric is better, as far as its name tells.
- *
- * Looks at the ends of the words: `val_loss`, `logLoss` and `fit_time` match, `sentiment_accuracy` does not.
- */
-export function lowerIsBetter(name: string): boolean {
-  return name
-    .replace(/([a-z\d])([A-Z])/g, '$1_$2')
-    .toLowerCase()
-    .split(/[^a-z\d]+/)
-    .some(word => LOWER_IS_BETTER.test(word.replace(/s$/, '')) || LOWER_IS_BETTER.test(word));
-}
-
-function best(values: readonly number[], lower: boolean): number | null {
+function best(values: readonly number[], direction: Direction): number | null {
+  if (direction === null) {
+    return null;
+  }
   const finite = values.filter(Number.isFinite);
   const least = finite.reduce((a, b) => Math.min(a, b), Infinity);
   const most = finite.reduce((a, b) => Math.max(a, b), -Infinity);
-  return least < most ? (lower ? least : most) : null;
+  return least < most ? (direction === 'lower' ? least : most) : null;
 }
 
 const differ = (a: JSONValue | undefined, b: JSONValue | undefined): boolean =>
@@ -64,7 +56,7 @@ function valueColumn(kind: 'param' | 'metric', name: string, runs: readonly RunR
   const present = runs.map(value).filter(found => found !== undefined);
   const numbers = present.map(asNumber).filter(number => number !== null);
   const numeric = numbers.length > 0 && numbers.length === present.filter(found => found !== null).length;
-  const lower = kind === 'metric' && lowerIsBetter(name);
+  const direction = kind === 'metric' ? betterWhen(name) : null;
   const some = sample(runs);
   const write =
     kind === 'metric' && numeric ? columnFormat(some.map(run => asNumber(value(run))).filter(found => found !== null)) : null;
@@ -81,8 +73,8 @@ function valueColumn(kind: 'param' | 'metric', name: string, runs: readonly RunR
     name,
     numeric,
     varies: runs.some(run => differ(value(run), first)),
-    best: kind === 'metric' ? best(numbers, lower) : null,
-    lowerIsBetter: lower,
+    direction,
+    best: best(numbers, direction),
     width: Math.max(4, Math.min(WIDEST_TEXT, widest), Math.min(WIDEST_HEADING, Math.ceil(name.length * HEADING_SCALE) + 1)),
     value,
     text,

@@ -67,7 +67,7 @@ export function sortedRuns(runs: readonly RunRow[], sorting: Sorting | null, col
 /** The direction that a reader most likely wants first: the best metric, the newest run, names from A. */
 export function firstDirection(key: string, columns: readonly ValueColumn[]): Sorting {
   const column = columns.find(candidate => candidate.key === key);
-  const descending = column ? column.kind === 'metric' && !column.lowerIsBetter : key === 'started' || key === 'duration';
+  const descending = column ? column.kind === 'metric' && column.direction !== 'lower' : key === 'started' || key === 'duration';
   return { key, descending };
 }
 
