@@ -128,7 +128,7 @@ class RunDetail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A value that differs from the previous run: None where it was or is absent.
+    """A value and what it was in the previous run: None where it was or is absent.
 
     ``better`` is True or False where the metric's direction is known, else None.
     """
@@ -141,7 +141,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutcome:
-    """What the line under a tracked cell says."""
+    """What the line under a tracked cell says: params that changed, and all metrics, those that changed first."""
 
     id: str
     name: str

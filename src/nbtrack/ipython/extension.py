@@ -49,6 +49,7 @@ class Extension:
         shell.input_transformers_cleanup.append(self.transformer)
         for event, callback in self.hooks.callbacks().items():
             shell.events.register(event, callback)
+        shell.set_hook("complete_command", self.magics.complete, str_key="%track")
         print(f"nbtrack remembers this notebook in {_short(session)}")
 
     def unload(self) -> None:
@@ -58,6 +59,7 @@ class Extension:
             for event, callback in self.hooks.callbacks().items():
                 shell.events.unregister(event, callback)
             shell.input_transformers_cleanup.remove(self.transformer)
+            shell.strdispatchers["complete_command"].strs.pop("%track", None)
             if self.hooks.bracket is not None:
                 self.hooks.session.recorder.end_run(self.hooks.bracket)
             end_session()

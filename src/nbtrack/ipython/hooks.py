@@ -53,7 +53,8 @@ def guarded(method: Callable[P, T]) -> Callable[P, T | None]:
     """A callback from which nothing escapes.
 
     `SystemExit` and `GeneratorExit` would end the kernel, and any other exception would be printed into the person's
-    cell. An interrupt that lands here is the person's: their cell has already ended or not yet begun, so it only cuts our work short.
+    cell. An interrupt that lands here is the person's: their cell has already ended or not yet begun, so it only cuts our
+    work short.
     """
 
     @functools.wraps(method)

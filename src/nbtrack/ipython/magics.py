@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 import shlex
 from typing import Any
 
-from IPython.core.error import UsageError
+from IPython.core.error import TryNext, UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.display import display
@@ -14,16 +14,8 @@ from IPython.display import display
 from nbtrack.errors import InvalidInput, NbtrackError
 from nbtrack.ipython.header import HELP, parse_request
 from nbtrack.ipython.hooks import CellHooks
-from nbtrack.session import check_name
 
-KERNEL_COMMANDS = {
-    "status": "what is tracked here and now (also plain %track)",
-    "start": "begin a run that spans cells: %track start NAME",
-    "end": "end the run that %track start began",
-    "pause": "stop remembering cells",
-    "resume": "remember cells again",
-}
-"""The commands that only make sense inside a kernel; the rest of the tree is the shell's too."""
+_TYPED = re.compile(r"%track\s+(?P<words>.*)", re.DOTALL)
 
 
 @magics_class
@@ -37,7 +29,7 @@ class TrackMagics(Magics):
         """Why nothing is tracked, where that is so."""
 
     @line_cell_magic
-    def track(self, line: str, cell: str | None = None) -> Any:
+    def track(self, line: str, cell: str | None = None) -> None:
         """Look at runs, compare, diff and register them; ``%%track NAME`` makes a cell a run.
 
         Examples
@@ -51,25 +43,30 @@ class TrackMagics(Magics):
             %track diff forest-1 forest-3             the notebook diff
             %track register forest-3 churn --alias champion
             %track models
-            %track start NAME … %track end            a run that spans cells
+            %track start NAME ... %track end          a run that spans cells
             %track pause, %track resume
             %track --help                             all commands
+
+            %%track forest                            this cell is a run
+            %%track +forest                           go on with the last run called forest
+            %%track --help                            all options of a tracked cell
         """
         try:
             if cell is not None:
-                return self._cell(line, cell)
-            return self._line(line)
+                self._cell(line, cell)
+            else:
+                self._line(line)
         except NbtrackError as problem:
             raise UsageError(problem.message) from None
 
-    def _hooks(self) -> CellHooks:
+    def _active(self) -> CellHooks:
         if self.hooks is None:
             raise UsageError(f"nbtrack is off: {self.reason or 'load it with %load_ext nbtrack'}")
         return self.hooks
 
     def _cell(self, line: str, cell: str) -> None:
         """A header that the transformer left alone: it cannot be read, or the magic was called by name."""
-        if line.strip() in ("?", "-h", "--help"):
+        if line.strip() in ("-h", "--help"):
             print(HELP)
             return
         parse_request(line)
@@ -78,69 +75,42 @@ class TrackMagics(Magics):
 
     def _line(self, line: str) -> None:
         words = _split(line)
-        if words and words[0] == "--header":
-            self._hooks().begin_silent(line.partition("--header")[2].strip())
+        hooks = self._active()
+        if words[:1] == ["--header"]:
+            hooks.begin_silent(line.partition("--header")[2].strip())
             return
-        command = words[0] if words else "status"
-        self._hooks()
-        if command in KERNEL_COMMANDS:
-            getattr(self, f"_{command}")(words[1:])
-            return
-        self._run(words)
-
-    def _run(self, words: list[str]) -> None:
-        hooks = self._hooks()
-        from nbtrack.commands import command_names, run_command
-
-        if not words[0].startswith("-") and words[0] not in command_names():
-            near = difflib.get_close_matches(words[0], [*command_names(), *KERNEL_COMMANDS], n=1, cutoff=0.75)
-            if near:
-                raise InvalidInput(f"There is no command {words[0]}; did you mean %track {near[0]}?")
-            raise InvalidInput(
-                f"There is no command {words[0]}; did you mean %%track {words[0]}? (Two percent signs, as a cell's "
-                "first line, make it a run; %track --help lists the commands.)"
-            )
-        experiment = hooks.session.experiment
-        view = run_command(words, hooks.session.proxy, experiment=experiment, prog="%track")
-        if words[0] in ("-h", "--help"):
-            print(view.content, *(f"  {name:<10}{text}" for name, text in KERNEL_COMMANDS.items()), sep="\n")
-            return
-        show(view)
-
-    def _status(self, words: list[str]) -> None:
         from nbtrack.commands import run_command
+        from nbtrack.ipython.kernel_commands import kernel_tree, status_lines, unknown_command
 
-        hooks = self._hooks()
+        tree = kernel_tree(hooks)
+        words = words or ["status"]
+        if not words[0].startswith("-") and words[0] not in tree.commands:
+            raise unknown_command(words[0], tree)
+        if words == ["status"]:
+            print(*status_lines(hooks), sep="\n")
         session = hooks.session
-        where = hooks.notebook or "a notebook whose path is not known"
-        print(f"{'paused' if hooks.paused else 'tracking'} {where}")
-        print(f"store {session.store} · experiment {session.experiment}")
-        if hooks.bracket is not None:
-            print(f"the run {hooks.bracket.name} is open; %track end ends it")
-        for problem in session.problems[-3:]:
-            print(f"problem: {problem}")
-        show(
-            run_command(["runs", "--limit", "5"], session.proxy, experiment=session.experiment, prog="%track")
-        )
+        show(run_command(words, session.proxy, experiment=session.experiment, prog="%track", tree=tree))
 
-    def _start(self, words: list[str]) -> None:
-        if len(words) != 1:
-            raise InvalidInput("Write %track start NAME.")
-        run = self._hooks().start_bracket(check_name(words[0]))
-        print(f"run {run.name} is open until %track end")
+    def complete(self, shell: Any, event: Any) -> list[str]:
+        """Candidates for the word under the cursor, behind ``%track``.
 
-    def _end(self, words: list[str]) -> None:
-        if words:
-            raise InvalidInput("Write %track end, without more; it ends the run that is open.")
-        self._hooks().end_bracket()
+        Raises
+        ------
+        TryNext
+            If the line is not ours to complete.
+        """
+        typed = _TYPED.fullmatch(event.line.lstrip())
+        if typed is None or self.hooks is None:
+            raise TryNext
+        from nbtrack.commands import complete
+        from nbtrack.ipython.kernel_commands import kernel_tree
 
-    def _pause(self, words: list[str]) -> None:
-        self._hooks().paused = True
-        print("paused: cells are not remembered until %track resume")
-
-    def _resume(self, words: list[str]) -> None:
-        self._hooks().paused = False
-        print("tracking again")
+        session = self.hooks.session
+        words = typed["words"].split(" ")
+        try:
+            return complete(words, session.proxy, experiment=session.experiment, tree=kernel_tree(self.hooks))
+        except NbtrackError:
+            return []
 
 
 def _split(line: str) -> list[str]:
@@ -156,7 +126,8 @@ def show(view: Any) -> None:
     from nbtrack.render.text import to_text
 
     if view.kind in ("text", "json"):
-        print(view.content)
+        if view.content:
+            print(view.content)
     elif view.kind == "runs":
         from nbtrack.widgets.run_table import RunTableWidget
 

@@ -74,7 +74,7 @@ def _parts(outcome: RunOutcome) -> Iterator[_Part]:
     rest = len(outcome.metrics) - len(kept_metrics) + (0 if first else len(outcome.params) - len(kept_params))
     if rest:
         yield _Part(f"+ {rest:,} more")
-    if not first and not (outcome.params or outcome.metrics or outcome.code_changed):
+    if not (first or outcome.params or outcome.code_changed or not all(map(_is_kept, outcome.metrics))):
         yield _Part(f"same as {visible(outcome.previous or '', 60)}")
     if outcome.duration is not None:
         yield _Part(duration_text(outcome.duration))
@@ -83,7 +83,7 @@ def _parts(outcome: RunOutcome) -> Iterator[_Part]:
 def _change(change: Change, measured: bool) -> str:
     name = visible(change.name, 40)
     before, after = change.before, change.after
-    if before is None:
+    if before is None or _is_kept(change):
         return f"{name} {_one(after, measured)}"
     if _is_number(before) and _is_number(after):
         assert isinstance(before, int | float)
@@ -92,6 +92,11 @@ def _change(change: Change, measured: bool) -> str:
         shown = exact if not measured and max(map(len, exact)) <= 10 else pair(before, after)
         return f"{name} {shown[0]} → {shown[1]}"
     return f"{name} {_one(before, measured)} → {'none' if after is None else _one(after, measured)}"
+
+
+def _is_kept(change: Change) -> bool:
+    """Whether the value is the previous run's; NaN is equal to NaN here."""
+    return change.before == change.after or (change.before != change.before and change.after != change.after)
 
 
 def _one(given: JSONValue, measured: bool) -> str:

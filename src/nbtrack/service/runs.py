@@ -7,7 +7,7 @@ import re
 
 from nbtrack.analysis.changes import changes
 from nbtrack.analysis.compare import compare
-from nbtrack.entities.runs import Comparison, MetricSeries, RunDetail, RunOutcome, RunTable
+from nbtrack.entities.runs import Change, Comparison, MetricSeries, RunDetail, RunOutcome, RunTable
 from nbtrack.errors import AmbiguousName, InvalidInput, NotFound
 from nbtrack.store.database import Store
 from nbtrack.store.filters import KnownNames, compile_filter, compile_sort
@@ -53,7 +53,7 @@ class Runs:
             raise AmbiguousName(
                 f"{run} fits several runs: {', '.join(names)}. Write one of these.", candidates=names
             )
-        raise NotFound(f"There is no run {run} in this store{self._nearest(run)}.", run=run)
+        raise NotFound(f"There is no run {run} in this store{self._nearest(run)}", run=run)
 
     def _nearest(self, run: str) -> str:
         import difflib
@@ -61,8 +61,8 @@ class Runs:
         labels = [label for label, _ in self._store.runs.labels("", 1000)]
         near = difflib.get_close_matches(run, labels, n=1, cutoff=0.5)
         if near:
-            return f"; did you mean {near[0]}?"[:-1]
-        return f"; the newest is {labels[0]}" if labels else "; it has no runs yet"
+            return f"; did you mean {near[0]}?"
+        return f"; the newest is {labels[0]}." if labels else ": it has no runs yet."
 
     def search(
         self,
@@ -150,10 +150,18 @@ class Runs:
             duration=row.duration,
             previous=previous.name if previous else None,
             params=changes(previous.params, row.params) if previous else [],
-            metrics=changes(previous.metrics if previous else {}, row.metrics, direction=True),
+            metrics=self._metric_changes(previous.metrics if previous else {}, row.metrics),
             code_changed=bool(previous_id and sources(previous_id) != sources(run)),
             notes=self._store.runs.notes(run),
         )
+
+    @staticmethod
+    def _metric_changes(before: dict[str, float], after: dict[str, float]) -> list[Change]:
+        """What changed, then what stayed: a result is worth its place on the line also when it is the old one."""
+        found = changes(before, after, direction=True)
+        named = {change.name for change in found}
+        kept = [Change(name=name, before=value, after=value) for name, value in after.items() if name not in named]
+        return [*found, *kept]
 
     def last(self, name: str, experiment: str) -> str:
         """The id of the newest run of a name in an experiment."""
