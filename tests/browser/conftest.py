@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from lab_server import BUILD_HINT, LABEXTENSION, Lab, missing, running_lab
 
-ROOT = Path(__file__).resolve().parents[2]
-LABEXTENSION = ROOT / "src" / "nbtrack" / "labextension"
-STATIC = ROOT / "src" / "nbtrack" / "widgets" / "static"
-SCREENSHOTS = Path(__file__).resolve().parent / "screenshots"
-BUILD_HINT = "build the front end with: cd labextension && npm ci && npm run build"
+HERE = Path(__file__).resolve().parent
+SCREENSHOTS = HERE / "screenshots"
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",  # containers run the tests as root, where Chromium's sandbox does not start
@@ -36,12 +27,7 @@ CHROMIUM_FLAGS = [
 ]
 
 # What JupyterLab itself writes to the console, with or without nbtrack.
-LAB_NOISE = re.compile(
-    r"Unsatisfied version .* of shared singleton module @jupyter/ydoc"
-    r"|Unsatisfied version .* from .* of shared singleton"
-    r"|favicon"
-    r"|Failed to load resource: the server responded with a status of 404 .*(?:workspaces|/static/|metadata)"
-)
+LAB_NOISE = re.compile(r"Unsatisfied version .* of shared singleton module @jupyter/ydoc")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -50,11 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-def missing(what: str) -> None:
-    """Skip for want of `what`; in CI, where everything is installed, that is a failure."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(what)
-    pytest.skip(what)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run browser tests last: Playwright's event loop keeps running, and no other starts beside it."""
+    items.sort(key=lambda item: HERE in item.path.parents)
 
 
 @pytest.fixture(scope="session")
@@ -120,100 +104,12 @@ def screenshot() -> Callable[[Any, str], None]:
     return take
 
 
-@dataclass
-class Lab:
-    """A running JupyterLab: its address, token, the folder that it serves, and its log."""
-
-    url: str
-    token: str
-    folder: Path
-    log: Path
-
-    def address(self, notebook: str) -> str:
-        return f"{self.url}/lab/tree/{notebook}?reset&token={self.token}"
-
-
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab with the front end that was built in this checkout, its settings and data all temporary."""
+    """A running JupyterLab, shared by all tests of the session."""
     if importlib.util.find_spec("jupyterlab") is None:
         missing("Browser tests need JupyterLab: pip install nbtrack[lab]")
     if not (LABEXTENSION / "package.json").exists():
         missing(f"The JupyterLab extension is not built; {BUILD_HINT}")
-    base = tmp_path_factory.mktemp("lab")
-    folder, log = base / "work", base / "server.log"
-    places = {
-        name: base / name for name in ("config", "data", "runtime", "ipython", "workspaces", "settings")
-    }
-    for place in (folder, *places.values()):
-        place.mkdir()
-    extensions = places["data"] / "labextensions"
-    extensions.mkdir()
-    (extensions / "nbtrack").symlink_to(LABEXTENSION, target_is_directory=True)
-    server_config = places["config"] / "jupyter_server_config.d"
-    server_config.mkdir()
-    shutil.copy(ROOT / "jupyter-config" / "server-config" / "nbtrack.json", server_config)
-    lab_config = places["config"] / "labconfig"
-    lab_config.mkdir()
-    quiet = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
-    (lab_config / "default_setting_overrides.json").write_text(
-        json.dumps({"@jupyterlab/apputils-extension:notification": quiet})
-    )
-    token, port = "browser-tests", free_port()
-    environment = os.environ | {
-        "JUPYTER_CONFIG_DIR": str(places["config"]),
-        "JUPYTER_DATA_DIR": str(places["data"]),
-        "JUPYTER_RUNTIME_DIR": str(places["runtime"]),
-        "JUPYTERLAB_WORKSPACES_DIR": str(places["workspaces"]),
-        "JUPYTERLAB_SETTINGS_DIR": str(places["settings"]),
-        "IPYTHONDIR": str(places["ipython"]),
-        "PYTHONPATH": str(ROOT / "src"),
-    }
-    command = [
-        *(
-            sys.executable,
-            "-m",
-            "jupyterlab",
-            "--no-browser",
-            "--allow-root",
-            "--ip=127.0.0.1",
-            f"--port={port}",
-        ),
-        *(
-            "--ServerApp.port_retries=0",
-            f"--IdentityProvider.token={token}",
-            f"--ServerApp.root_dir={folder}",
-        ),
-        *("--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"),
-    ]
-    with log.open("wb") as output:
-        server = subprocess.Popen(command, env=environment, cwd=base, stdout=output, stderr=subprocess.STDOUT)
-    try:
-        wait_for(f"http://127.0.0.1:{port}/api/status?token={token}", server, log)
-        yield Lab(f"http://127.0.0.1:{port}", token, folder, log)
-    finally:
-        server.terminate()
-        try:
-            server.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-
-
-def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(url: str, server: subprocess.Popen[bytes], log: Path, seconds: float = 90) -> None:
-    """Wait until the server answers."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail(f"JupyterLab did not start:\n{log.read_text(errors='replace')[-3000:]}")
+    with running_lab(tmp_path_factory.mktemp("lab")) as running:
+        yield running

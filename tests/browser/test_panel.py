@@ -8,9 +8,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from lab_server import Lab
 from made_up_runs import forests, run, table
-
-from conftest import Lab
 
 RUNS = "**/nbtrack/api/runs**"
 OPEN = "void window.jupyterapp.commands.execute('nbtrack:open')"
@@ -150,8 +149,8 @@ def test_asks_while_visible_only_and_redraws_on_change_only(
     assert len(server.questions) > asked
 
 
-# Closing a notebook whose kernel still starts makes JupyterLab's debugger complain.
-@pytest.mark.allow_console("debugger state|Canceled future")
+# JupyterLab complains when a notebook goes while its kernel and its debugger still start.
+@pytest.mark.allow_console("debugger state|Canceled future|Disposed")
 def test_follows_the_notebook_and_without_one_the_folder(
     lab: Lab, open_panel: Callable[[str], None], page: Any
 ) -> None:

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from lab_server import BUILD_HINT, STATIC, missing
 from made_up_runs import forests, run, table
 
-from conftest import BUILD_HINT, STATIC, missing
 from nbtrack.analysis.directions import better_when
 
 ADDRESS = "http://nbtrack.test/"

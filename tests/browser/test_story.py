@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from conftest import Lab
+from lab_server import Lab
 
 CELLS = [
     "%load_ext nbtrack",

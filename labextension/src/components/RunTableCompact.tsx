@@ -88,7 +88,7 @@ export function RunTableCompact(props: RunTableForm): React.JSX.Element {
 
   return (
     <>
-      <SortChoice {...props} />
+      {runs.length > 1 && <SortChoice {...props} />}
       <div className="nbt-scroll" ref={scroller} tabIndex={0} role="region" aria-label={trans.__('List of runs')}>
         <ul className="nbt-list" style={{ paddingTop: rows.before, paddingBottom: rows.after }}>
           {rows.indices.map(index => {
