@@ -102,7 +102,7 @@ export interface RunDetail {
 }
 
 /**
- * A value that differs from the previous run: None where it was or is absent.
+ * A value and what it was in the previous run: None where it was or is absent.
  *
  * `better` is True or False where the metric's direction is known, else None.
  */
@@ -113,7 +113,7 @@ export interface Change {
   better: boolean | null;
 }
 
-/** What the line under a tracked cell says. */
+/** What the line under a tracked cell says: params that changed, and all metrics, those that changed first. */
 export interface RunOutcome {
   id: string;
   name: string;
