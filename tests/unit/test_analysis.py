@@ -212,6 +212,14 @@ def test_line_diff_marks_the_words_that_changed() -> None:
     ]  # fmt: skip
 
 
+def test_like_lines_are_paired_when_others_came_between() -> None:
+    lines = line_diff("alpha = 1.0\nfit(alpha=alpha)", "import numpy\nalpha = 2.0\nfit(alpha=alpha, n=3)")
+    assert [(line.kind, line.text) for line in lines] == [
+        ("added", "import numpy"), ("removed", "alpha = 1.0"), ("added", "alpha = 2.0"),
+        ("removed", "fit(alpha=alpha)"), ("added", "fit(alpha=alpha, n=3)"),
+    ]  # fmt: skip
+
+
 @given(st.text(alphabet="ab \n", max_size=40), st.text(alphabet="ab \n", max_size=40))
 def test_line_diff_holds_both_texts(before: str, after: str) -> None:
     lines = line_diff(before, after, context=100)

@@ -7,9 +7,11 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-_TOKENS = re.compile(r"\w+|\s+|[^\w\s]")
+_TOKENS = re.compile(r"\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\w+|\s+|[^\w\s]")
 _LONGEST_MARKED = 400
 _LONGEST_TEXT = 2_000
+_MOST_PAIRS = 2_000
+_ALIKE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,52 @@ def line_diff(before: str, after: str, context: int = 2) -> list[Line]:
             lines += [Line("removed", removed) for removed, _ in pairs]
             lines += [Line("added", added) for _, added in pairs]
         else:
-            lines += [Line("removed", ((line, False),)) for line in old[i1:i2]]
-            lines += [Line("added", ((line, False),)) for line in new[j1:j2]]
+            lines += _replaced(old[i1:i2], new[j1:j2])
     return lines
+
+
+def _replaced(old: list[str], new: list[str]) -> list[Line]:
+    """Lines in place of others: those that are alike are paired, so that the words that changed can be marked."""
+    lines: list[Line] = []
+    next_old = next_new = 0
+    for i, j in [*_alike(old, new), (len(old), len(new))]:
+        lines += [Line("removed", ((line, False),)) for line in old[next_old:i]]
+        lines += [Line("added", ((line, False),)) for line in new[next_new:j]]
+        if i < len(old):
+            removed, added = _marked(old[i], new[j])
+            lines += [Line("removed", removed), Line("added", added)]
+        next_old, next_new = i + 1, j + 1
+    return lines
+
+
+def _alike(old: list[str], new: list[str]) -> list[tuple[int, int]]:
+    """Pairs of like lines that do not cross; of large blocks none, since each line is held against each."""
+    if not old or not new or len(old) * len(new) > _MOST_PAIRS:
+        return []
+    words = [[frozenset(_TOKENS.findall(line)) for line in lines] for lines in (old, new)]
+    best = [[0.0] * (len(new) + 1) for _ in range(len(old) + 1)]
+    for i in range(len(old) - 1, -1, -1):
+        for j in range(len(new) - 1, -1, -1):
+            best[i][j] = max(
+                best[i + 1][j], best[i][j + 1], _likeness(words[0][i], words[1][j]) + best[i + 1][j + 1]
+            )
+    pairs = []
+    i = j = 0
+    while i < len(old) and j < len(new):
+        likeness = _likeness(words[0][i], words[1][j])
+        if likeness and best[i][j] == likeness + best[i + 1][j + 1]:
+            pairs.append((i, j))
+            i, j = i + 1, j + 1
+        elif best[i][j] == best[i + 1][j]:
+            i += 1
+        else:
+            j += 1
+    return pairs
+
+
+def _likeness(a: frozenset[str], b: frozenset[str]) -> float:
+    ratio = 2 * len(a & b) / (len(a) + len(b)) if a and b else 0.0
+    return ratio if ratio > _ALIKE else 0.0
 
 
 def _opcodes(old: list[str], new: list[str]) -> list[tuple[str, int, int, int, int]]:
@@ -69,7 +114,7 @@ def _shortened(lines: list[str], context: int, first: bool, last: bool) -> list[
     if len(lines) <= max(head + tail + 1, context + 1):
         return [Line("same", ((line, False),)) for line in lines]
     skipped = len(lines) - head - tail
-    note = Line("skipped", ((f"{skipped} unchanged lines", False),))
+    note = Line("skipped", ((f"{skipped:,} unchanged lines", False),))
     end = lines[len(lines) - tail :]
     return [
         *(Line("same", ((line, False),)) for line in lines[:head]),

@@ -30,7 +30,7 @@ def nbdime_format(
     diff
         The result of :func:`nbtrack.analysis.diff.diff_notebooks`.
     """
-    from nbdime.diff_format import op_patch  # type: ignore[import-untyped]
+    from nbdime.diff_format import op_patch
 
     entries = _mapping(base_nb, head_nb, skip=("cells",))
     cells = list(_cell_entries(base_nb.get("cells", []), head_nb.get("cells", []), diff))
@@ -132,8 +132,8 @@ def _lines(before: str, after: str) -> list[dict[str, Any]]:
     Where those are many it is asked for whole lines: its likeness of every line with every other is
     quadratic.
     """
-    from nbdime.diffing.seq_difflib import diff_sequence_difflib  # type: ignore[import-untyped]
-    from nbdime.diffing.sequences import diff_strings_linewise  # type: ignore[import-untyped]
+    from nbdime.diffing.seq_difflib import diff_sequence_difflib
+    from nbdime.diffing.sequences import diff_strings_linewise
 
     old, new = before.splitlines(True), after.splitlines(True)
     start, end = _equal_ends(old, new)

@@ -73,16 +73,20 @@ def status_facts(status: StoreStatus) -> Facts:
 
 def artifact_text(artifact: Artifact) -> str:
     """What an artifact is, how large, and why it was not saved if so."""
-    parts = (artifact.kind, artifact.format, size(artifact.size), artifact.note or "")
+    parts = (
+        artifact.kind,
+        artifact.type_name or "",
+        artifact.format,
+        size(artifact.size),
+        artifact.note or "",
+    )
     return " · ".join(visible(part, 200) for part in parts if part)
 
 
 def difference_cells(row: Difference, measured: bool = False) -> list[str]:
     """The values of one compared thing; an absent one is a dash, the best carries a star."""
-    if measured:
-        shown = column([v if isinstance(v, int | float) else None for v in row.values])
-    else:
-        shown = values(row.values)
+    numbers = [v if isinstance(v, int | float) else None for v in row.values]
+    shown = column(numbers) if measured else values(row.values)
     cells = [text if present else "–" for text, present in zip(shown, row.present, strict=True)]
     if row.best is not None:
         cells = [f"{cell} {'★' if index == row.best else ' '}" for index, cell in enumerate(cells)]

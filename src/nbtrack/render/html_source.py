@@ -36,7 +36,7 @@ def source_html(source: str, most: int) -> str:
     lines = source.splitlines()
     shown = [f"<span>{escape(_clean(line)) or '&#8203;'}</span>" for line in lines[:most]]
     if len(lines) > most:
-        shown.append(f'<span class="nbtrack-s">… {len(lines) - most:,} more lines</span>')
+        shown.append(f'<span class="nbtrack-s">… {len(lines) - most:,} more</span>')
     return f"<pre>{''.join(shown)}</pre>"
 
 
@@ -45,7 +45,7 @@ def source_change(before: str, after: str) -> str:
     found = line_diff(before, after)
     lines = [_line(item) for item in found[:_MOST_LINES]]
     if len(found) > _MOST_LINES:
-        lines.append(f'<span class="nbtrack-s">… {len(found) - _MOST_LINES:,} more lines</span>')
+        lines.append(f'<span class="nbtrack-s">… {len(found) - _MOST_LINES:,} more</span>')
     return f"<pre>{''.join(lines)}</pre>"
 
 
@@ -94,4 +94,4 @@ def _change(change: CellChange, number: int) -> str:
     after = source_of(change.after) if change.after else ""
     if change.source_changed or change.before is None or change.after is None:
         return title + source_change(before, after)
-    return title + source_html(after, 2)
+    return title + source_html(after, 3)

@@ -90,7 +90,7 @@ def source_lines(source: str, most: int) -> list[Text]:
     """Source code, indented; of long code its beginning."""
     given = source.splitlines()
     lines = [line("    ", visible(text, 500, keep="\t").expandtabs(4)) for text in given[:most]]
-    return [*lines, dim(f"    … {len(given) - most:,} more lines")] if len(given) > most else lines
+    return [*lines, dim(f"    … {len(given) - most:,} more")] if len(given) > most else lines
 
 
 def join(lines: Sequence[Text], width: int, colour: bool) -> str:

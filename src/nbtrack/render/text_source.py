@@ -28,7 +28,7 @@ def source_change(before: str, after: str) -> list[Text]:
             text.append(visible(part, 500, keep="\t").expandtabs(4), style="bold" if changed else None)
         lines.append(text)
     if len(found) > _MOST_LINES:
-        lines.append(dim(f"    … {len(found) - _MOST_LINES:,} more lines"))
+        lines.append(dim(f"    … {len(found) - _MOST_LINES:,} more"))
     return lines
 
 
@@ -85,4 +85,4 @@ def _change_lines(change: CellChange, number: int) -> list[Text]:
     after = source_of(change.after) if change.after else ""
     if change.source_changed or change.before is None or change.after is None:
         return [title, *source_change(before, after)]
-    return [title, *source_lines(after, 2)]
+    return [title, *source_lines(after, 3)]
