@@ -23,8 +23,8 @@ class Asking:
     prog: str = "nbtrack"
 
 
-class HelpAsked(Exception):  # noqa: N818 - no error: click's way out of parsing
-    """Carries the help text out of click's parser."""
+class HelpAsked(Exception):
+    """Carries the help text out of click's parser; no error, but its way out."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
