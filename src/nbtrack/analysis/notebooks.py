@@ -45,7 +45,7 @@ def lay_over(saved: dict[str, Any] | None, executions: Sequence[Executed]) -> tu
     """
     usable = saved is not None and saved.get("nbformat") == 4 and isinstance(saved.get("cells"), list)
     notebook = copy.deepcopy(saved) if usable and saved is not None else _empty()
-    cells = [cell for cell in notebook["cells"] if isinstance(cell, dict)]
+    cells = [_joined(cell) for cell in notebook["cells"] if isinstance(cell, dict)]
     claimed: set[int] = set()
     place = -1
     for execution, outputs in executions:
@@ -58,6 +58,19 @@ def lay_over(saved: dict[str, Any] | None, executions: Sequence[Executed]) -> tu
     notebook["cells"] = cells
     _name_cells(notebook)
     return notebook, FROM_FILE if usable else FROM_EXECUTIONS
+
+
+def _joined(cell: dict[str, Any]) -> dict[str, Any]:
+    """The cell with its texts whole: files hold them as lists of lines, kernels send them as one."""
+    cell["source"] = source_text(cell)
+    for output in cell.get("outputs") or []:
+        if isinstance(output.get("text"), list):
+            output["text"] = "".join(output["text"])
+        data = output.get("data")
+        for kind, content in (data if isinstance(data, dict) else {}).items():
+            if isinstance(content, list) and all(isinstance(line, str) for line in content):
+                data[kind] = "".join(content)
+    return cell
 
 
 def _empty() -> dict[str, Any]:

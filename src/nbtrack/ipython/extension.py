@@ -35,9 +35,9 @@ class Extension:
         notebook = notebook_path(shell.user_ns)
         folder = Path(notebook).parent if notebook else Path.cwd()
         settings = Settings(folder)
-        self.traits = NbTrack.beside(settings, shell)  # type: ignore[attr-defined]
-        shell.configurables.append(self.traits)
         try:
+            self.traits = NbTrack.beside(settings, shell)  # type: ignore[attr-defined]
+            shell.configurables.append(self.traits)
             session = begin_session(folder, settings)
         except NbtrackError as problem:
             self.magics.reason = problem.message

@@ -24,11 +24,19 @@ class _Base(Configurable):
 
     @classmethod
     def beside(cls, settings: Settings, parent: Any) -> _Base:
-        """Traits whose changes go into `settings`; those that IPython's configuration sets go there at once."""
+        """Traits whose changes go into `settings`; those that IPython's configuration sets go there at once.
+
+        Raises
+        ------
+        InvalidInput
+            If the environment or pyproject.toml has a value of the wrong type.
+        """
         traits = cls(parent=parent)
         traits.settings = settings
         given = parent.config.get("NbTrack", Config())
         settings.ipython.update({name: getattr(traits, name) for name in SETTINGS if name in given})
+        for name in SETTINGS:
+            setattr(traits, name, settings[name])  # what holds now is what %config shows
         traits.observe(traits._changed, names=list(SETTINGS))
         return traits
 
