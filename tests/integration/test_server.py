@@ -192,7 +192,7 @@ class TestPlaces:
             def call(self, operation: str, /, **arguments: Any) -> Any:
                 return {"operation": operation, **arguments}
 
-        def connect(store: Path) -> Proxy:
+        def connect(store: Path, *, patience: float) -> Proxy:
             opened.append(store)
             return Proxy(RuntimeError())
 

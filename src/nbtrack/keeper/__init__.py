@@ -12,8 +12,14 @@ if TYPE_CHECKING:
     from nbtrack.keeper.proxy import KeeperProxy
 
 
-def connect(store: str | os.PathLike[str]) -> KeeperProxy:
-    """A proxy for the store in the folder `store`. Nothing is started before the first call."""
-    from nbtrack.keeper.proxy import KeeperProxy
+def connect(store: str | os.PathLike[str], *, patience: float | None = None) -> KeeperProxy:
+    """A proxy for the store in the folder `store`. Nothing is started before the first call.
 
-    return KeeperProxy(store)
+    Parameters
+    ----------
+    patience
+        Seconds to wait for an answer; by default long enough for the slowest decision.
+    """
+    from nbtrack.keeper.proxy import ANSWER_TIMEOUT, KeeperProxy
+
+    return KeeperProxy(store, patience=ANSWER_TIMEOUT if patience is None else patience)

@@ -39,9 +39,17 @@ class KeeperProxy:
         The store's folder.
     settings
         Where to take ``keeper`` and ``keeper_idle`` from.
+    patience
+        Seconds to wait for an answer.
     """
 
-    def __init__(self, store: str | os.PathLike[str], settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        store: str | os.PathLike[str],
+        settings: Settings | None = None,
+        patience: float = ANSWER_TIMEOUT,
+    ) -> None:
+        self._patience = patience
         self.store = Path(store)
         self._settings = settings or Settings(self.store.parent)
         self._lock = threading.Lock()
@@ -61,7 +69,7 @@ class KeeperProxy:
         KeeperUnavailable
             If nobody answers.
         """
-        return self._request(operation, arguments, START_TIMEOUT, ANSWER_TIMEOUT)
+        return self._request(operation, arguments, min(START_TIMEOUT, self._patience), self._patience)
 
     def ask_soon(self, operation: str, /, *, within: float, **arguments: Any) -> Any:
         """As `ask`, but `KeeperUnavailable` when the answer takes longer than `within` seconds."""

@@ -29,6 +29,10 @@ class StoreProxy(Protocol):
         """Let the connection go."""
 
 
+PATIENCE = 10.0
+"""Seconds that a request waits for the store: each holds one of the server's few threads meanwhile."""
+
+
 @dataclass
 class RunSearch:
     """Answers searches in the stores under one folder, and keeps the way to each store open between them.
@@ -76,7 +80,7 @@ class RunSearch:
     def _proxy(self, store: Path) -> StoreProxy:
         with self._lock:
             if store not in self._proxies:
-                self._proxies[store] = connect(store)
+                self._proxies[store] = connect(store, patience=PATIENCE)
             return self._proxies[store]
 
     def close(self) -> None:

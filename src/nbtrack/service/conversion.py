@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import nbtrack
+from nbtrack import version
 from nbtrack.errors import ModelError, by_code
 
 _TIMEOUT = 600.0
@@ -33,7 +33,7 @@ def convert_in_child(source: Path, digest: str, target: Path, python: str | None
     ModelError
         With the sentence that the child gave.
     """
-    package = str(Path(nbtrack.__file__).resolve().parent.parent)
+    package = str(Path(version.__file__).resolve().parent.parent)
     request = json.dumps({"source": str(source), "digest": digest, "target": str(target)})
     command = [python or sys.executable, "-I", "-c", _CHILD, package]
     try:
