@@ -13,7 +13,7 @@ from nbtrack.version import __version__
 if TYPE_CHECKING:
     from nbtrack.client import Client, open
     from nbtrack.errors import NbtrackError
-    from nbtrack.session import artifact, flush, log, model, params, run, tag
+    from nbtrack.tracking import artifact, flush, log, model, params, run, tag
 
 __all__ = [
     "Client",
@@ -32,14 +32,14 @@ __all__ = [
 _HOMES = {
     "Client": "nbtrack.client",
     "NbtrackError": "nbtrack.errors",
-    "artifact": "nbtrack.session",
-    "flush": "nbtrack.session",
-    "log": "nbtrack.session",
-    "model": "nbtrack.session",
+    "artifact": "nbtrack.tracking",
+    "flush": "nbtrack.tracking",
+    "log": "nbtrack.tracking",
+    "model": "nbtrack.tracking",
     "open": "nbtrack.client",
-    "params": "nbtrack.session",
-    "run": "nbtrack.session",
-    "tag": "nbtrack.session",
+    "params": "nbtrack.tracking",
+    "run": "nbtrack.tracking",
+    "tag": "nbtrack.tracking",
 }
 
 

@@ -1,4 +1,4 @@
-"""What this process records: its store, journal, keeper and current run, and the functions that people log with.
+"""What this process records: its store, journal, keeper and current run.
 
 A session begins with ``%load_ext nbtrack`` or, in a script, with the first call of a logging function.
 """
@@ -11,8 +11,8 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextvars import ContextVar, Token
 from pathlib import Path
 
 from nbtrack.capture.environment import environment
@@ -22,7 +22,7 @@ from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
 from nbtrack.entities.processes import ProcessIdentity
 from nbtrack.entities.records import Record
-from nbtrack.errors import InvalidInput, NbtrackError, StoreNotWritable
+from nbtrack.errors import InvalidInput, StoreNotWritable
 from nbtrack.keeper.proxy import KeeperProxy
 from nbtrack.store.journal import SUFFIX, JournalWriter
 from nbtrack.store.location import create_store, default_place, find_store, is_store
@@ -59,6 +59,7 @@ class Session:
         self.last_runs: dict[tuple[str, str], ActiveRun] = {}
         self.problems: list[str] = []
         """What went wrong inside nbtrack, newest last; shown by ``%track``."""
+        self.store_size_told = False
         self._owner = os.getpid()
         self._environment: str | None = None
 
@@ -210,7 +211,7 @@ class Session:
             return
         if self.run is not None and not self.run.ended:
             error = getattr(sys, "last_value", None)
-            self.recorder.end_run(self.run, _status_of(error))
+            self.recorder.end_run(self.run, status_of(error))
         self.append(records.ProcessEnded(process=self.process, time=time.time_ns()))
         self.journal.close()
         self.proxy.close()
@@ -238,7 +239,8 @@ def _script_name() -> str | None:
     return Path(file).stem if isinstance(file, str) else None
 
 
-def _status_of(error: BaseException | None) -> str:
+def status_of(error: BaseException | None) -> str:
+    """How a run ended that `error` (or None) ended."""
     if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
         return "finished"
     return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
@@ -299,148 +301,14 @@ def end_session() -> None:
         _Process.session = None
 
 
-def _target() -> tuple[Recorder, ActiveRun]:
-    session = begin_session()
-    run = session.current_run()
-    assert run is not None
-    return session.recorder, run
+def enter_run(run: ActiveRun) -> Token[ActiveRun | None]:
+    """Make `run` the current one of this thread or task; give the result to `leave_run`."""
+    return _current_run.set(run)
 
 
-def _merged(mapping: dict[str, object] | None, named: dict[str, object]) -> dict[str, object]:
-    if mapping is not None and not isinstance(mapping, dict):
-        raise InvalidInput(f"Give a dict or names with values, not {type(mapping).__name__}.")
-    return {**(mapping or {}), **named}
-
-
-def log(values: dict[str, object] | None = None, /, *, step: int | None = None, **named: object) -> None:
-    """Log one point of each named metric: ``nbtrack.log(loss=0.31, step=7)``.
-
-    Parameters
-    ----------
-    values
-        Names that are no Python names, as a dict.
-    step
-        The place on the x axis; counted on from the last one where it is not given.
-
-    Raises
-    ------
-    InvalidInput
-        If a value is no number.
-    """
-    recorder, run = _target()
-    recorder.log(run, _merged(values, named), step)
-
-
-def params(values: dict[str, object] | None = None, /, **named: object) -> None:
-    """Set params of the run: ``nbtrack.params(lr=0.1)``."""
-    recorder, run = _target()
-    recorder.params(run, _merged(values, named))
-
-
-def tag(*names: str, **named: object) -> None:
-    """Tag the run: ``nbtrack.tag("baseline", owner="me")``."""
-    recorder, run = _target()
-    recorder.tag(run, {**dict.fromkeys(names, ""), **named})
-
-
-def artifact(content: object, name: str | None = None) -> str:
-    """Store a file, a folder or an object with the run, and return the artifact's name.
-
-    Parameters
-    ----------
-    content
-        A path, bytes, a JSON-able structure, a matplotlib figure or a data frame.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such file, or the object has no form that nbtrack knows.
-    """
-    recorder, run = _target()
-    return recorder.artifact(run, content, name)
-
-
-def model(obj: object, name: str | None = None) -> None:
-    """Save a fitted model with the run.
-
-    Raises
-    ------
-    NbtrackError
-        If it cannot be saved.
-    """
-    recorder, run = _target()
-    recorder.model_object(run, obj, name)
-
-
-def flush() -> None:
-    """Wait until the disk holds everything that this process has recorded."""
-    if (session := current_session()) is not None:
-        session.flush()
-
-
-class RunHandle:
-    """The run of a ``with nbtrack.run(...)`` block."""
-
-    def __init__(self, session: Session, active: ActiveRun) -> None:
-        self._session = session
-        self._active = active
-
-    @property
-    def id(self) -> str:
-        """The run's id."""
-        return self._active.id
-
-    @property
-    def name(self) -> str:
-        """The run's name with its number, as the store gave it."""
-        return str(self._session.proxy.ask("runs.outcome", run=self._active.id).name)
-
-    def log(
-        self, values: dict[str, object] | None = None, /, *, step: int | None = None, **named: object
-    ) -> None:
-        """As `nbtrack.log`, for this run."""
-        self._session.recorder.log(self._active, _merged(values, named), step)
-
-    def params(self, values: dict[str, object] | None = None, /, **named: object) -> None:
-        """As `nbtrack.params`, for this run."""
-        self._session.recorder.params(self._active, _merged(values, named))
-
-    def tag(self, *names: str, **named: object) -> None:
-        """As `nbtrack.tag`, for this run."""
-        self._session.recorder.tag(self._active, {**dict.fromkeys(names, ""), **named})
-
-    def artifact(self, content: object, name: str | None = None) -> str:
-        """As `nbtrack.artifact`, for this run."""
-        return self._session.recorder.artifact(self._active, content, name)
-
-    def model(self, obj: object, name: str | None = None) -> None:
-        """As `nbtrack.model`, for this run."""
-        self._session.recorder.model_object(self._active, obj, name)
-
-
-@contextlib.contextmanager
-def run(name: str, *, experiment: str | None = None) -> Iterator[RunHandle]:
-    """A run for the length of a block: ``with nbtrack.run("name") as run:``.
-
-    The run is failed when the block raises, and interrupted when it is interrupted; the exception goes on.
-
-    Raises
-    ------
-    InvalidInput
-        If the name cannot be one.
-    """
-    session = begin_session()
-    active = session.start_run(name, experiment=experiment)
-    token = _current_run.set(active)
-    try:
-        yield RunHandle(session, active)
-    except BaseException as error:
-        session.recorder.end_run(active, _status_of(error), format_traceback(error))
-        raise
-    else:
-        session.recorder.end_run(active)
-    finally:
-        _current_run.reset(token)
+def leave_run(token: Token[ActiveRun | None]) -> None:
+    """Make the run before `enter_run` the current one again."""
+    _current_run.reset(token)
 
 
 def format_traceback(error: BaseException) -> str:
@@ -451,20 +319,3 @@ def format_traceback(error: BaseException) -> str:
         return "".join(traceback.format_exception(error))
     except Exception:  # noqa: BLE001 - an exception whose own __str__ raises must still end its run
         return f"{type(error).__module__}.{type(error).__qualname__}"
-
-
-__all__ = [
-    "NbtrackError",
-    "RunHandle",
-    "Session",
-    "artifact",
-    "begin_session",
-    "current_session",
-    "end_session",
-    "flush",
-    "log",
-    "model",
-    "params",
-    "run",
-    "tag",
-]

@@ -173,3 +173,9 @@ def test_the_store_is_beside_the_repository_s_root_private_and_ignored(
         ["git", "-C", str(folder), "status", "--porcelain"], capture_output=True, text=True
     )
     assert ".nbtrack" not in status.stdout
+
+
+def test_a_store_that_has_grown_is_told_once(kernel: Any) -> None:
+    kernel.run("%config NbTrack.store_warning = 1000")
+    answers = [kernel.run(f"%%track x\ny = {number}") for number in range(3)]
+    assert sum("setting store_warning" in answer.stdout for answer in answers) == 1

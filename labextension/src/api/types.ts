@@ -113,7 +113,11 @@ export interface Change {
   better: boolean | null;
 }
 
-/** What the line under a tracked cell says: params that changed, and all metrics, those that changed first. */
+/**
+ * What the line under a tracked cell says: params that changed, and all metrics, those that changed first.
+ *
+ * `store_size` is what the whole store takes on disk, in bytes.
+ */
 export interface RunOutcome {
   id: string;
   name: string;
@@ -125,6 +129,7 @@ export interface RunOutcome {
   metrics: Change[];
   code_changed: boolean;
   notes: string[];
+  store_size: number;
 }
 
 /**

@@ -141,7 +141,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutcome:
-    """What the line under a tracked cell says: params that changed, and all metrics, those that changed first."""
+    """What the line under a tracked cell says: params that changed, and all metrics, those that changed first.
+
+    ``store_size`` is what the whole store takes on disk, in bytes.
+    """
 
     id: str
     name: str
@@ -153,6 +156,7 @@ class RunOutcome:
     metrics: list[Change] = field(default_factory=list)
     code_changed: bool = False
     notes: list[str] = field(default_factory=list)
+    store_size: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,9 @@ def kernel_tree(hooks: CellHooks) -> Tree:
     @click.pass_obj
     def status(asking: Asking) -> View:
         """Say what is tracked here and now, with the last runs; the same as plain %track."""
-        return run_command(["runs", "--limit", "5"], asking.proxy, experiment=asking.experiment, prog=asking.prog)
+        return run_command(
+            ["runs", "--limit", "5"], asking.proxy, experiment=asking.experiment, prog=asking.prog
+        )
 
     @click.command("start", cls=Command, examples=("start forest",))
     @click.argument("name")
@@ -49,7 +51,9 @@ def kernel_tree(hooks: CellHooks) -> Tree:
 
     for command in (status, start, end, pause, resume):
         tree.add_command(command)
-    tree.help = "Look at what this and other notebooks did. %%track NAME as a cell's first line makes the cell a run."
+    tree.help = (
+        "Look at what this and other notebooks did. %%track NAME as a cell's first line makes the cell a run."
+    )
     return tree
 
 

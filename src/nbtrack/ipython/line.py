@@ -18,7 +18,7 @@ ANSWER_WITHIN = 0.05
 def show_line(session: Session, run: ActiveRun, outcome: str, duration: float) -> None:
     """Show how the run went; where the keeper does not answer in time, by its short id."""
     from nbtrack.render.line import outcome_html, outcome_text
-    from nbtrack.render.numbers import duration_text
+    from nbtrack.render.numbers import duration_text, size
 
     try:
         answer = session.proxy.ask_soon("runs.outcome", within=ANSWER_WITHIN, run=run.id)
@@ -27,4 +27,14 @@ def show_line(session: Session, run: ActiveRun, outcome: str, duration: float) -
         word = {"ok": "", "error": " · failed"}.get(outcome, f" · {outcome}")
         text = f"{run.name} ({short_id(run.id)}){word} · {duration_text(duration)}"
         html = f'<div style="opacity:.75;font-size:.9em">{escape(text)}</div>'
+        answer = None
     display({"text/plain": text, "text/html": html}, raw=True)
+    if (
+        answer is not None
+        and answer.store_size > session.settings["store_warning"]
+        and not session.store_size_told
+    ):
+        session.store_size_told = True
+        print(
+            f"nbtrack: the store {session.store} takes {size(answer.store_size)} (setting store_warning)"
+        )

@@ -52,12 +52,13 @@ def open_service(store: Store, keeper: str) -> Service:
     from nbtrack.service.snapshots import Snapshots
     from nbtrack.service.status import Status
 
-    runs = Runs(store)
+    status = Status(store, keeper)
+    runs = Runs(store, status.size)
     return Service(
         store=store,
         intake=Intake(store),
         runs=runs,
         snapshots=Snapshots(store, runs),
         models=Models(store, runs),
-        status=Status(store, keeper),
+        status=status,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 
 from nbtrack.analysis.changes import changes
 from nbtrack.analysis.compare import compare
@@ -23,8 +24,9 @@ class Runs:
     ``experiment/forest-3``, its id, or the beginning of its id (8 characters at least).
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, size: Callable[[], int]) -> None:
         self._store = store
+        self._size = size
 
     def resolve(self, run: str, experiment: str | None = None) -> str:
         """The id of a run.
@@ -153,6 +155,7 @@ class Runs:
             metrics=self._metric_changes(previous.metrics if previous else {}, row.metrics),
             code_changed=bool(previous_id and sources(previous_id) != sources(run)),
             notes=self._store.runs.notes(run),
+            store_size=self._size(),
         )
 
     @staticmethod
@@ -160,7 +163,9 @@ class Runs:
         """What changed, then what stayed: a result is worth its place on the line also when it is the old one."""
         found = changes(before, after, direction=True)
         named = {change.name for change in found}
-        kept = [Change(name=name, before=value, after=value) for name, value in after.items() if name not in named]
+        kept = [
+            Change(name=name, before=value, after=value) for name, value in after.items() if name not in named
+        ]
         return [*found, *kept]
 
     def last(self, name: str, experiment: str) -> str:
