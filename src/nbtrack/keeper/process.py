@@ -170,6 +170,18 @@ def _log_to(store: Path) -> None:
         logging.getLogger().addHandler(handler)
 
 
+def _acquire(lock: StoreLock, path: Path) -> bool:
+    """Take the lock, or find that a living keeper has it; one that is just leaving is waited for."""
+    deadline = time.monotonic() + LOCK_WAIT
+    while not lock.acquire(0.05):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.connect(str(path))
+            return False
+        if time.monotonic() > deadline:
+            return False
+    return True
+
+
 def serve(store: str) -> None:
     """Be the keeper of `store`: the main function of a detached process."""
     if os.fork():
@@ -178,8 +190,8 @@ def serve(store: str) -> None:
     idle = float(os.environ.get("NBTRACK_KEEPER_IDLE", SETTINGS["keeper_idle"].default))
     lock, path = StoreLock(folder), socket_path(folder)
     try:
-        if not lock.acquire(LOCK_WAIT):
-            return  # another keeper lives
+        if not _acquire(lock, path):
+            return
     except NbtrackError as error:
         asyncio.run(_tell(_listen(path), error))
         path.unlink(missing_ok=True)

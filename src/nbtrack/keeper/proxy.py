@@ -24,6 +24,9 @@ from nbtrack.version import __version__
 START_TIMEOUT = 15.0
 """Seconds to wait for a keeper to come up: Python's start on a loaded machine with a cold disk."""
 
+START_AGAIN = 2.0
+"""Seconds before a keeper that does not listen yet is given up for another."""
+
 ANSWER_TIMEOUT = 900.0
 """Seconds to wait for an answer; the longest is the conversion of a large model."""
 
@@ -56,6 +59,7 @@ class KeeperProxy:
         self._socket: socket.socket | None = None
         self._owner = os.getpid()
         self._starter: subprocess.Popen[bytes] | None = None
+        self._started = -START_AGAIN
 
     def ask(self, operation: str, /, **arguments: Any) -> Any:
         """Ask or decide; the answer as the operation's entity. Raises what the use case raises."""
@@ -166,8 +170,10 @@ class KeeperProxy:
         """Start the keeper without waiting for it; does nothing while an earlier start is under way."""
         if not self._keeper_may_live():
             return
-        if self._starter is not None and self._starter.poll() is None:
+        self.reap()
+        if self._starter is not None or time.monotonic() - self._started < START_AGAIN:
             return
+        self._started = time.monotonic()
         with contextlib.suppress(OSError):
             self._starter = start_keeper(self.store, self._settings["keeper_idle"])
 
