@@ -59,7 +59,7 @@ def test_no_file_names_a_machine_or_a_host(what: str) -> None:
     ("what", "text"),
     [
         ("a package index", "https://packages.example/" + "simple"),
-        ("a package's host", "https://registry.example.org" + "/left-pad"),
+        ("a package's host", "https://" + "registry.example.org/left-pad"),
         ("where a package came from", '"resolved": "' + 'https://example.org/a.tgz"'),
         ("a path of one machine", "open('/" + "home/someone/data.csv')"),
         ("a path of one machine", "/" + "root/.cache"),
