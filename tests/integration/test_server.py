@@ -131,7 +131,9 @@ async def test_every_error_has_one_shape(
 async def test_a_mistake_of_ours_tells_no_secrets(
     jp_fetch: Any, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nbtrack.server.runs, "connect", lambda _, patience: FailingProxy(RuntimeError("/secret/path")))
+    monkeypatch.setattr(
+        nbtrack.server.runs, "connect", lambda _, patience: FailingProxy(RuntimeError("/secret/path"))
+    )
     with pytest.raises(HTTPClientError) as failure:
         await jp_fetch("nbtrack", "api", "runs", params={"path": "project"})
     status, error = error_of(failure)

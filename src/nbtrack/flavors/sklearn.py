@@ -79,13 +79,15 @@ def convert(source_pickle: Path, digest: str, target: Path) -> Converted:
     return Converted(format="skops", digest=_digest(data), size=len(data), type_name=type_name, types=types)
 
 
-def load(path: Path, digest: str, format: str, types: Iterable[str] = (), *, trust: str | None = None) -> Any:
+def load(
+    source: Path | bytes, digest: str, format: str, types: Iterable[str] = (), *, trust: str | None = None
+) -> Any:
     """Load a recorded model.
 
     Parameters
     ----------
-    path, digest
-        The file and its recorded hash.
+    source, digest
+        The file or its content, and the recorded hash.
     format
         ``skops`` or ``pickle``, as recorded. The file must be what it says: no other loader is tried.
     types
@@ -105,12 +107,13 @@ def load(path: Path, digest: str, format: str, types: Iterable[str] = (), *, tru
     ModelError
         If the installed libraries cannot load it.
     """
-    content = _checked(path, digest)
+    name = source.name if isinstance(source, Path) else digest
+    content = _checked(source, digest)
     if format not in ("skops", "pickle"):
         raise ModelError(f"nbtrack cannot load a model in the format {format!r}.")
     if not (_is_skops(content) if format == "skops" else content[:1] == b"\x80"):
         raise StoreCorrupt(
-            f"The model {path.name} is recorded as {format}, but its content is something else."
+            f"The model {name} is recorded as {format}, but its content is something else."
         )
     if format == "skops":
         skops = _skops()
@@ -130,18 +133,19 @@ def load(path: Path, digest: str, format: str, types: Iterable[str] = (), *, tru
     try:
         return pickle.loads(content)
     except Exception as problem:
-        raise ModelError(f"The model {path.name} cannot be loaded here: {_sentence(problem)}") from problem
+        raise ModelError(f"The model {name} cannot be loaded here: {_sentence(problem)}") from problem
 
 
-def _checked(path: Path, digest: str) -> bytes:
+def _checked(source: Path | bytes, digest: str) -> bytes:
     """Return the content of a file, read once: a second read could find another file."""
+    name = source.name if isinstance(source, Path) else digest
     try:
-        content = path.read_bytes()
+        content = source.read_bytes() if isinstance(source, Path) else source
     except OSError as problem:
-        raise StoreCorrupt(f"The model {path.name} cannot be read: {problem.strerror}.") from None
+        raise StoreCorrupt(f"The model {name} cannot be read: {problem.strerror}.") from None
     if not hmac.compare_digest(_digest(content).encode(), digest.encode()):
         raise StoreCorrupt(
-            f"The model {path.name} is not the one that was recorded: its content does not match its hash.",
+            f"The model {name} is not the one that was recorded: its content does not match its hash.",
             digest=digest,
         )
     return content
