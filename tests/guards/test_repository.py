@@ -106,6 +106,22 @@ def documented_reasons() -> set[str]:
     return names
 
 
+def test_the_packages_in_the_docs_are_the_layers() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contract = project["tool"]["importlinter"]["contracts"][0]
+    layers = {name for layer in contract["layers"] for name in layer.split(" | ")}
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = text.partition("\n## Packages\n")[2].partition("\n## ")[0]
+    documented = set()
+    for row in re.findall(r"^\| [^|]*\| (`[^|]*`) \| \S", section, re.MULTILINE):
+        documented.update(re.findall(r"`(\w+)`", row))
+    assert documented == layers
+    modules = {
+        path.stem for path in SOURCE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert documented == modules - {"__init__"}
+
+
 def requirement(text: str) -> str:
     """The name in a requirement."""
     return re.split(r"[\s<>=!~\[;]", text, maxsplit=1)[0]
