@@ -44,7 +44,7 @@ class SavedModel:
     format: str = "pickle"
 
 
-class NotSaved(Exception):  # noqa: N818 - an outcome that the recorder notes, no error that a person sees
+class NotSaved(Exception):
     """The model cannot be saved; the text says why, in one sentence."""
 
 

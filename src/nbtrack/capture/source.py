@@ -7,12 +7,11 @@ One pass over the syntax tree, in the order in which the cell will run. A name c
 from __future__ import annotations
 
 import ast
-import re
-import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from nbtrack.capture.constants import Path, constants_of
+from nbtrack.capture.magics import magic_body, parsed
 from nbtrack.capture.metrics import MeasureNames
 from nbtrack.capture.scopes import (
     COMPREHENSIONS,
@@ -26,14 +25,8 @@ from nbtrack.capture.scopes import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-TRANSPARENT_MAGICS: Final = frozenset({"time", "capture", "track"})
-"""Cell magics that run their body as the cell itself would run."""
-
 _MAX_SOURCE: Final = 500_000  # characters; longer cells are pasted data
 _FIT_METHODS: Final = frozenset({"fit", "fit_transform", "fit_predict", "partial_fit"})
-_MAGIC_LINE: Final = re.compile(r"^(\s*)(?:[\w.,\s]+=\s*)?[%!].*$", re.MULTILINE)
-# What the parser itself may warn of: "\d" in a text, "1if x else 2", and since 3.14 a return in `finally`
-_MAY_WARN: Final = re.compile(r"\\|[0-9a-fA-FjJ_.](?:and|else|for|if|in|is|not|or)\b|\bfinally\b")
 
 
 @dataclass(frozen=True)
@@ -79,19 +72,10 @@ def parse_cell(source: str) -> CellSource:
         return CellSource(error=f"the cell has more than {_MAX_SOURCE:,} characters")
     try:
         reader = _Reader()
-        reader.read(_parsed(source).body)
+        reader.read(parsed(source).body)
         return reader.result()
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return CellSource(error=f"{type(error).__name__}: {error}")
-
-
-def _parsed(source: str) -> ast.Module:
-    """Parse without repeating the warnings that IPython shows for the same source."""
-    if _MAY_WARN.search(source) is None:
-        return ast.parse(source)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return ast.parse(source)
 
 
 class _Reader:
@@ -135,8 +119,7 @@ class _Reader:
 
     def _statement(self, node: ast.stmt) -> None:
         if isinstance(node, ast.Expr):
-            if not self._magic(node.value):
-                self._expression(node.value)
+            self._expression_statement(node.value)
         elif isinstance(node, ast.Assign):
             self._assignment(node.targets, node.value)
         elif isinstance(node, ast.AnnAssign):
@@ -165,6 +148,16 @@ class _Reader:
             self._branches([*(_case_statements(case) for case in node.cases), []])
         else:
             self._simple(node)
+
+    def _expression_statement(self, node: ast.expr) -> None:
+        body = magic_body(node)
+        if body is None:
+            self._expression(node)
+            return
+        statements, stored = body
+        self.read(statements)
+        for name in stored:
+            self._store(name)
 
     def _simple(self, node: ast.AST) -> None:
         """Imports, ``del``, ``raise``, ``assert``, patterns of ``match``."""
@@ -353,39 +346,6 @@ class _Reader:
                 function = key
         for child in (function, *node.args, *(keyword.value for keyword in node.keywords)):
             self._expression(child)
-
-    def _magic(self, node: ast.expr) -> bool:
-        """Read the body of ``%%time`` and its like as the cell's own code."""
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
-            return False
-        arguments: list[Any] = [part.value if isinstance(part, ast.Constant) else None for part in node.args]
-        if any(type(argument) is not str for argument in arguments):
-            return False
-        if node.func.attr == "run_cell_magic" and len(arguments) == 3:
-            name, line, body = arguments
-        elif node.func.attr == "run_line_magic" and len(arguments) == 2 and arguments[0] == "time":
-            name, line, body = "time", "", arguments[1]
-        else:
-            return False
-        return self._magic_body(name, line, body)
-
-    def _magic_body(self, name: str, line: str, body: str) -> bool:
-        if name not in TRANSPARENT_MAGICS:
-            return False
-        first, _, rest = body.lstrip().partition("\n")
-        if first.startswith("%%"):
-            inner, _, inner_line = first[2:].partition(" ")
-            self._magic_body(inner, inner_line, rest)
-        else:
-            try:
-                tree = _parsed(body)
-            except SyntaxError:
-                tree = _parsed(_MAGIC_LINE.sub(r"\1pass", body))
-            self.read(tree.body)
-        output = line.split()[-1:]
-        if name == "capture" and output and output[0].isidentifier():
-            self._store(output[0])
-        return True
 
 
 def _path(target: ast.expr) -> Path | None:
