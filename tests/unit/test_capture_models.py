@@ -7,6 +7,7 @@ import io
 import pickle
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -20,11 +21,19 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from nbtrack.capture.models import NotSaved, TooLarge, describe_model, fitted_estimators, save_fast
 from nbtrack.capture.source import parse_cell
 
 X, y = load_iris(return_X_y=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Threads that spin for each other make small fits slow on a busy machine."""
+    with threadpool_limits(1):
+        yield
 
 
 def after(source: str, **namespace: Any) -> list[Any]:

@@ -9,7 +9,7 @@ import pickle
 import struct
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from sklearn.base import BaseEstimator
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.discovery import all_estimators
+from threadpoolctl import threadpool_limits
 
 from nbtrack.errors import StoreCorrupt, UnsafeModel
 from nbtrack.flavors.allowed import is_allowed, resolve, role_of
@@ -26,6 +27,13 @@ from nbtrack.flavors.restricted import _ListUnpickler, load_restricted, refused_
 
 X, y = load_iris(return_X_y=True)
 X, y = X[::3], y[::3]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Threads that spin for each other make small fits slow on a busy machine."""
+    with threadpool_limits(1):
+        yield
 
 
 # ── attacks ──
@@ -364,10 +372,11 @@ def test_compositions_load_with_equal_answers() -> None:
         (StandardScaler(), make_column_selector(dtype_include=float)),
         remainder="passthrough",
     )
+    splits = RepeatedStratifiedKFold(n_splits=2, n_repeats=2)
     models: list[tuple[Any, Any, Any]] = [
         (make_pipeline(columns, LogisticRegression()), frame, y),
         (make_pipeline(make_union(FunctionTransformer(np.log1p), StandardScaler()), DecisionTreeClassifier()), X, y),
-        (GridSearchCV(LogisticRegression(), {"C": [1, 2]}, scoring="f1_macro", cv=RepeatedStratifiedKFold()), X, y),
+        (GridSearchCV(LogisticRegression(), {"C": [1, 2]}, scoring="f1_macro", cv=splits), X, y),
         (GridSearchCV(KNeighborsClassifier(), {"p": [1, 3]}, scoring=["accuracy", "r2"], refit="accuracy"), X, y),
         (StackingClassifier([("a", DecisionTreeClassifier()), ("b", LogisticRegression())]), X, y),
         (GaussianProcessRegressor(RBF() + WhiteKernel()), X, y),

@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 import nbtrack.flavors
 from nbtrack.capture.models import save_fast
@@ -29,6 +31,15 @@ from nbtrack.flavors.convert import answer
 from nbtrack.flavors.sklearn import Converted, convert, load
 
 X, y = load_iris(return_X_y=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Threads that spin for each other make small fits slow on a busy machine."""
+    with threadpool_limits(1):
+        yield
+
+
 TREE = "sklearn.tree._tree.Tree"
 
 
