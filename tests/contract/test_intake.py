@@ -208,6 +208,9 @@ def test_the_outcome_is_against_the_previous_run_of_the_same_cell(recording: Rec
     outcome = recording.service.runs.outcome(run)
     assert outcome.previous == "forest-1"
     assert [(change.name, change.before, change.after) for change in outcome.params] == [("depth", 3, 5)]
+    new_cell = recording.run("other", cell_id="three")
+    recording.drain()
+    assert recording.service.runs.outcome(new_cell).previous == "other-1"
 
 
 def test_a_damaged_blob_is_never_given_out(recording: Recording) -> None:

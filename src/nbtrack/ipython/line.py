@@ -26,7 +26,7 @@ def show_line(session: Session, run: ActiveRun, outcome: str, duration: float) -
     except NbtrackError:
         word = {"ok": "", "error": " · failed"}.get(outcome, f" · {outcome}")
         text = f"{run.name} ({short_id(run.id)}){word} · {duration_text(duration)}"
-        html = f'<div style="opacity:.75;font-size:.9em">{escape(text)}</div>'
+        html = f'<div class="nbtrack-line" style="opacity:.85;font-size:.9em">{escape(text)}</div>'
         answer = None
     display({"text/plain": text, "text/html": html}, raw=True)
     if (

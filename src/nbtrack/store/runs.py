@@ -183,15 +183,17 @@ class Runs:
         return row[0] if row else None
 
     def previous(self, run: str) -> str | None:
-        """The run before `run` of the same cell, or (where the front end names no cells) of the same name."""
-        row = self._one(
-            "SELECT other.id FROM runs JOIN runs AS other ON other.experiment = runs.experiment AND other.id <> runs.id"
-            " AND CASE WHEN runs.cell_id IS NULL THEN other.name = runs.name ELSE other.cell_id = runs.cell_id END"
-            " AND (other.started, other.id) < (runs.started, runs.id)"
-            " WHERE runs.id = ? ORDER BY other.started DESC, other.id DESC LIMIT 1",
-            (run,),
-        )
-        return row[0] if row else None
+        """The last run before `run` of the same cell, else of the same name; None if it is the first of both."""
+        for same in ("other.cell_id = runs.cell_id", "other.name = runs.name"):
+            row = self._one(
+                "SELECT other.id FROM runs JOIN runs AS other ON other.experiment = runs.experiment"
+                f" AND {same} AND (other.started, other.id) < (runs.started, runs.id)"
+                " WHERE runs.id = ? ORDER BY other.started DESC, other.id DESC LIMIT 1",
+                (run,),
+            )
+            if row:
+                return str(row[0])
+        return None
 
     def labels(self, prefix: str, limit: int) -> list[tuple[str, str]]:
         """Run names that begin with `prefix`, newest first, each with its experiment."""
