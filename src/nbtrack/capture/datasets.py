@@ -1,7 +1,7 @@
 """The data that a cell reads: arrays and tables of earlier cells, described and fingerprinted.
 
-Known by their classes, which are looked up among the imported modules: a library that the notebook does not use is
-not imported, and an object that only behaves like an array is left alone.
+Known by their classes, which are looked up among the imported modules: a library that the notebook does not
+use is not imported, and an object that only behaves like an array is left alone.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ def read_datasets(
     Returns
     -------
     list of Dataset
-        ``fingerprint`` is ``blake2b-64:<hex>``, of the whole content up to 8 MB and of spread samples above; equal
-        content of one type has one fingerprint however it lies in memory. None where the content cannot be read
-        without running code of its elements, or not in time.
+        ``fingerprint`` is ``blake2b-64:<hex>``, of the whole content up to 8 MB and of spread samples
+        above; equal content of one type has one fingerprint however it lies in memory. None where the
+        content cannot be read without running code of its elements, or not in time.
     """
     classes = [(module, base) for module, name in _CLASSES if isinstance(base := loaded(module, name), type)]
     deadline = time.perf_counter() + budget
@@ -60,7 +60,7 @@ def read_datasets(
     seen: dict[int, tuple[str | None, bool]] = {}
     for name in names if classes else ():
         value = namespace.get(name)
-        module = next((module for module, base in classes if type.__subclasscheck__(base, type(value))), None)
+        module = next((module for module, base in classes if _is(type(value), base, module)), None)
         if module is None or name.startswith("_"):
             continue
         described = _described(name, value, module)
@@ -73,6 +73,23 @@ def read_datasets(
         if len(found) == _MAX_DATASETS:
             break
     return found
+
+
+def _is(kind: type, base: type, module: str) -> bool:
+    """Whether objects of this class may be asked anything: a person's subclass of a frame runs their code.
+
+    Arrays are the exception, since numpy gives the plain array below any subclass.
+    """
+    if kind is base or not type.__subclasscheck__(base, kind):
+        return kind is base
+    if module != "scipy.sparse":
+        return module == "numpy"
+    own = type.__getattribute__(kind, "__module__")
+    return (
+        type(own) is str
+        and own.startswith("scipy.")
+        and loaded(own, type.__getattribute__(kind, "__name__")) is kind
+    )
 
 
 def _dataset(fields: dict[str, Any]) -> Dataset:

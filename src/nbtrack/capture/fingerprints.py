@@ -1,8 +1,9 @@
 """Fingerprints of the content of arrays and tables.
 
-What is hashed is the content in logical order with its type, not the memory: a view, a copy, a transposed copy
-and a table in several chunks of the same values have one fingerprint. Bytes that mean nothing (below a null, in
-padding) are left out. No element's own code runs: of Python objects only exact texts, numbers and the like are read.
+What is hashed is the content in logical order with its type, not the memory: a view, a copy, a transposed
+copy and a table in several chunks of the same values have one fingerprint. Bytes that mean nothing (below a
+null, in padding) are left out. No element's own code runs: of Python objects only exact texts, numbers and
+the like are read.
 """
 
 from __future__ import annotations
@@ -11,19 +12,23 @@ import hashlib
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from nbtrack.capture.floats import plain_bytes
 from nbtrack.capture.params import loaded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 WHOLE: Final = 8_000_000
 """Content of up to so many bytes is read whole."""
 
 _SAMPLE: Final = 2_000_000  # bytes of larger content that are read
 _BLOCK: Final = 16_384  # bytes of one sampled place
+_CHUNK: Final = 262_144  # bytes of numbers that are made plain at once: they stay in the processor's cache
 _STEP: Final = 1_000_000  # bytes between two looks at the clock
 _OBJECT: Final = 64  # what an object counts as, in bytes
+_TEXTS: Final = 1_000_000  # characters of the texts among them
 _OBJECTS: Final = 2_048  # objects between two looks at the clock
+_WIDE: Final = 32  # columns
 _SPARSE: Final = {
     "csr": ("data", "indices", "indptr"),
     "csc": ("data", "indices", "indptr"),
@@ -116,16 +121,18 @@ class Fingerprint:
             self._array(mask, share)
 
     def _numbers(self, array: Any, share: int | None) -> None:
-        numpy_uint8 = loaded("numpy", "uint8")
         if share is None or array.nbytes <= share:
             flat = array.reshape(-1) if array.flags.c_contiguous else array.ravel()
-            self._feed(flat.view(numpy_uint8))
-            return
-        self._look_at_clock()
-        # .flat reaches any element of a strided or virtual array without a copy of it
-        flat = array.reshape(-1) if array.flags.c_contiguous else array.flat
-        for start, stop in _places(array.size, array.dtype.itemsize, share):
-            self._feed(flat[start:stop].view(numpy_uint8))
+            length = max(1, _CHUNK // array.dtype.itemsize)
+            places: Iterable[tuple[int, int]] = (
+                (start, start + length) for start in range(0, array.size, length)
+            )
+        else:
+            # .flat reaches any element of a strided or virtual array without a copy of it
+            flat = array.reshape(-1) if array.flags.c_contiguous else array.flat
+            places = _places(array.size, array.dtype.itemsize, share)
+        for start, stop in places:
+            self._feed(plain_bytes(flat[start:stop]))
 
     def _objects(self, array: Any, share: int | None) -> None:
         flat = array.reshape(-1) if array.flags.c_contiguous else array.flat
@@ -142,7 +149,19 @@ class Fingerprint:
                 # `in` would ask a metaclass for its __eq__ or __hash__
                 if kind is not str and kind is not float and not any(kind is one for one in known):
                     raise Unknown
-            self._label(block)
+            self._label(self._shortened(block))
+
+    def _shortened(self, block: list[Any]) -> list[Any]:
+        """Return the elements with only the ends of texts where these are long together: a page of text is data too."""
+        lengths = [len(one) if type(one) is str or type(one) is bytes else 0 for one in block]
+        if sum(lengths) <= _TEXTS:
+            return block
+        self.sampled = True
+        ends = _TEXTS // (2 * len(block)) + 1
+        return [
+            (length, one[:ends], one[-ends:]) if length > 2 * ends else one
+            for one, length in zip(block, lengths, strict=True)
+        ]
 
     # ── scipy ──
 
@@ -164,6 +183,9 @@ class Fingerprint:
             self._objects_of([value.name])
         else:
             self._pandas_index(value.columns, None)
+            if _is_matrix(value):
+                self._pandas_matrix(value)
+                return
             columns = []
             for _, column in value.items():
                 self._look_at_clock()
@@ -174,6 +196,16 @@ class Fingerprint:
         for column in columns:
             self._look_at_clock()
             self._pandas_array(column.array, share)
+
+    def _pandas_matrix(self, frame: Any) -> None:
+        """By rows: a Series for each of 10,000 columns takes longer than to read them all."""
+        rows, columns = frame.shape
+        width = columns * frame.dtypes.iloc[0].itemsize
+        share = self._share(rows * width, 1)
+        self._pandas_index(frame.index, share)
+        for start, stop in [(0, rows)] if share is None else _places(rows, width, share):
+            self._look_at_clock()
+            self._array(frame.iloc[start:stop].to_numpy(), None)
 
     def _objects_of(self, values: list[Any]) -> None:
         array = loaded("numpy", "empty")(len(values), dtype=object)
@@ -303,6 +335,17 @@ def _ndarray(value: Any) -> Any:
 
 def _plain_array(codes: Any) -> Any:
     return loaded("numpy", "asarray")(codes)
+
+
+def _is_matrix(frame: Any) -> bool:
+    """Whether a pandas frame has many columns of one dtype of numbers."""
+    if frame.shape[1] <= _WIDE:
+        return False
+    dtypes, numpy_dtype = list(frame.dtypes), loaded("numpy", "dtype")
+    first = dtypes[0]
+    if not isinstance(first, numpy_dtype) or first.kind not in "biufc":
+        return False
+    return all(isinstance(dtype, numpy_dtype) and dtype == first for dtype in dtypes)
 
 
 def _places(count: int, size: int, share: int) -> Iterator[tuple[int, int]]:
