@@ -298,11 +298,16 @@ def test_functions_may_be_referred_to_and_not_called() -> None:
 
 def _instances(kind: type) -> list[Any]:
     """As scikit-learn's own checks make them: the function has moved between versions."""
-    from sklearn.utils._test_common import instance_generator
+    try:
+        from sklearn.utils._test_common.instance_generator import _construct_instances as construct
+    except ImportError:
+        from sklearn.utils.estimator_checks import _construct_instance
+
+        def construct(kind: type) -> list[Any]:
+            return [_construct_instance(kind)]
 
     try:
-        made = getattr(instance_generator, "_construct_instances", None)
-        return list(made(kind)) if made else [instance_generator._construct_instance(kind)]
+        return list(construct(kind))
     except BaseException:  # noqa: BLE001 - SkipTest, for those that cannot be made without arguments
         return []
 
