@@ -131,6 +131,10 @@ PROGRAMS: dict[str, Callable[[str], bytes]] = {
     ),
     "BUILD of a list entry": lambda path: P4 + name("sklearn.utils._bunch", "Bunch") + b"}" + text("a") + b"K\x01sb.",
     "BUILD of a list": lambda path: b"\x80\x04]}" + text("__class__") + name("builtins", "dict") + b"sb.",
+    "BUILD of a __setstate__ to call": lambda path: (
+        P4 + name("sklearn.svm._classes", "SVC") + b")\x81}" + text("__setstate__")
+        + name("sklearn.metrics._classification", "f1_score") + b"sb" + text(path) + b"b."
+    ),
     "SETITEM of a class": lambda path: P4 + name("collections", "OrderedDict") + text("a") + b"K\x01s.",
     "APPEND to a model": lambda path: P4 + name("sklearn.svm._classes", "SVC") + b")\x81K\x01a.",
     "call of what a call made": lambda path: (

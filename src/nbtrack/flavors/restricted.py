@@ -136,6 +136,7 @@ class _Reading:
     stack: list[Any] = field(default_factory=list)
     marks: list[list[Any]] = field(default_factory=list)
     memo: dict[int, Any] = field(default_factory=dict)
+    built: dict[int, Any] = field(default_factory=dict)
     steps: int = 0
 
     def step(self, name: str, argument: Any) -> None:
@@ -225,8 +226,10 @@ class _Reading:
     def _build(self) -> None:
         self._take(1)
         target = self.stack[-1]
-        if not isinstance(target, _Name) or not target.made:
+        # No pickler builds an object twice: the first state may hold a `__setstate__` that the second would call
+        if not isinstance(target, _Name) or not target.made or id(target) in self.built:
             self.refused[f"a change of {_described(target)}"] = None
+        self.built[id(target)] = target
 
     def _add(self, name: str) -> None:
         kind, count = _ADDS[name]
