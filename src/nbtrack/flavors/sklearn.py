@@ -112,9 +112,7 @@ def load(
     if format not in ("skops", "pickle"):
         raise ModelError(f"nbtrack cannot load a model in the format {format!r}.")
     if not (_is_skops(content) if format == "skops" else content[:1] == b"\x80"):
-        raise StoreCorrupt(
-            f"The model {name} is recorded as {format}, but its content is something else."
-        )
+        raise StoreCorrupt(f"The model {name} is recorded as {format}, but its content is something else.")
     if format == "skops":
         skops = _skops()
         trusted = [name for name in types if is_allowed(name)]
