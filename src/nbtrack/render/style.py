@@ -2,6 +2,7 @@
 
 Colours are the page's own text colour, thinned; green and red are middle tones that both can carry. Where a
 front end strips the sheet (an untrusted notebook, GitHub) tables stay tables, and words carry the meaning.
+The class is named twice where JupyterLab's own rules for tables would win over one.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ _RULE = "rgba(128,128,128,.28)"
 
 STYLE = f"""<style>
 .nbtrack{{font-size:13px;line-height:1.45;color:inherit;overflow-x:auto;max-width:100%}}
-.nbtrack table{{border-collapse:collapse;border:0;margin:2px 0 4px;font-size:inherit;color:inherit}}
-.nbtrack table th,.nbtrack table td{{padding:2px 10px 2px 0;border:0;text-align:left;vertical-align:top;
+.nbtrack.nbtrack table{{border-collapse:collapse;border:0;margin:2px 0 4px;font-size:inherit;color:inherit}}
+.nbtrack.nbtrack table th,.nbtrack.nbtrack table td{{padding:2px 10px 2px 0;border:0;text-align:left;vertical-align:top;
 background:none;white-space:nowrap;color:inherit;max-width:28em;overflow:hidden;text-overflow:ellipsis}}
-.nbtrack table tr{{background:none!important}}
-.nbtrack table thead th{{font-weight:600;border-bottom:1px solid {_RULE};vertical-align:bottom}}
-.nbtrack table tbody tr+tr td,.nbtrack table tbody tr+tr th{{border-top:1px solid rgba(128,128,128,.13)}}
-.nbtrack table tbody th{{font-weight:400}}
-.nbtrack table .nbtrack-r{{text-align:right;font-variant-numeric:tabular-nums}}
-.nbtrack table th.nbtrack-h{{font-weight:600;padding-top:8px;border-top:0!important}}
-.nbtrack table th.nbtrack-k{{opacity:.7;font-weight:400}}
-.nbtrack table td.nbtrack-w{{white-space:normal;overflow-wrap:anywhere;max-width:46em}}
+.nbtrack.nbtrack table tr{{background:none!important}}
+.nbtrack.nbtrack table thead th{{font-weight:600;border-bottom:1px solid {_RULE};vertical-align:bottom}}
+.nbtrack.nbtrack table tbody tr+tr td,.nbtrack.nbtrack table tbody tr+tr th{{border-top:1px solid rgba(128,128,128,.13)}}
+.nbtrack.nbtrack table tbody th{{font-weight:400}}
+.nbtrack.nbtrack table .nbtrack-r{{text-align:right;font-variant-numeric:tabular-nums}}
+.nbtrack.nbtrack table th.nbtrack-h{{font-weight:600;padding-top:8px;border-top:0!important}}
+.nbtrack.nbtrack table th.nbtrack-k{{opacity:.7;font-weight:400}}
+.nbtrack.nbtrack table td.nbtrack-w{{white-space:normal;overflow-wrap:anywhere;max-width:46em}}
 .nbtrack .nbtrack-q{{opacity:.72;overflow-wrap:anywhere;margin:2px 0}}
 .nbtrack .nbtrack-h{{font-weight:600;margin:8px 0 1px;overflow-wrap:anywhere}}
 .nbtrack .nbtrack-h:first-of-type{{margin-top:0}}
