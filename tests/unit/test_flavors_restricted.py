@@ -322,6 +322,10 @@ DATA: list[tuple[Any, ...]] = [
 ]  # fmt: skip
 
 
+NEED_HELP = {"FrozenEstimator", "KernelCenterer", "SparseCoder"}
+"""Estimators that cannot be made or fitted without arguments of their own."""
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("title", "kind"), all_estimators(), ids=[title for title, _ in all_estimators()])
 def test_every_estimator_loads_with_equal_answers(title: str, kind: type) -> None:
@@ -338,8 +342,7 @@ def test_every_estimator_loads_with_equal_answers(title: str, kind: type) -> Non
             _same_answers(model, loaded, data[0])
             fitted += 1
             break
-    if not fitted:
-        pytest.skip("cannot be made or fitted without help")
+    assert fitted or title in NEED_HELP
 
 
 def _same_answers(model: Any, loaded: Any, data: Any) -> None:
