@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nbtrack.capture.constants import Path, constants_of
 from nbtrack.capture.magics import magic_body, parsed
-from nbtrack.capture.metrics import MeasureNames
+from nbtrack.capture.measures import MeasureNames
 from nbtrack.capture.scopes import (
     COMPREHENSIONS,
     Read,

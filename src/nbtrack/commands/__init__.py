@@ -15,7 +15,8 @@ from `command_tree`, adds `Command` objects, and hands the tree to `run_command`
 from __future__ import annotations
 
 from nbtrack.commands.completion import complete
-from nbtrack.commands.grammar import Asking, Command, Tree, run_command
+from nbtrack.commands.grammar import Asking, Command, Tree
+from nbtrack.commands.running import run_command
 from nbtrack.commands.store_commands import command_names, command_tree
 from nbtrack.render.views import View
 

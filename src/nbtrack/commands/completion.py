@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from nbtrack.commands.grammar import Command, Tree
+from nbtrack.commands.store_commands import command_tree
 from nbtrack.errors import NbtrackError
 from nbtrack.operations import Proxy
 
@@ -35,8 +36,6 @@ def complete(
     tree
         As for `run_command`.
     """
-    from nbtrack.commands.store_commands import command_tree
-
     tree = tree or command_tree()
     *before, typed = words or [""]
     command_at = next((i for i, word in enumerate(before) if not word.startswith("-")), None)

@@ -35,6 +35,4 @@ def show_line(session: Session, run: ActiveRun, outcome: str, duration: float) -
         and not session.store_size_told
     ):
         session.store_size_told = True
-        print(
-            f"nbtrack: the store {session.store} takes {size(answer.store_size)} (setting store_warning)"
-        )
+        print(f"nbtrack: the store {session.store} takes {size(answer.store_size)} (setting store_warning)")
