@@ -31,6 +31,9 @@ from nbtrack.version import __version__
 
 log_to = logging.getLogger(__name__)
 
+CONTINUE_WITHIN = 5.0
+"""Seconds that a cell waits at most to learn which run it goes on with."""
+
 _current_run: ContextVar[ActiveRun | None] = ContextVar("nbtrack_run", default=None)
 """The run of this thread or task; where a thread has none, the process's own counts."""
 
@@ -177,7 +180,10 @@ class Session:
         run = self.last_runs.get((chosen, name))
         if run is None:
             run = ActiveRun(
-                self.proxy.ask("runs.last", name=name, experiment=chosen), name, chosen, ended=True
+                self.proxy.ask_soon("runs.last", within=CONTINUE_WITHIN, name=name, experiment=chosen),
+                name,
+                chosen,
+                ended=True,
             )
             self.last_runs[chosen, name] = run
         if run.ended:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -167,9 +168,46 @@ def test_join_adds_to_the_run_whose_model_is_used(kernel: Any, folder: Path) -> 
     answer = kernel.run("%%track --join\ntrain_accuracy = model.score(X_train, y_train)")
     assert answer.status == "ok", answer
     assert "train_accuracy" in store(folder).runs.get("forest-1").metrics
-    wrong = kernel.run("%%track --join\nx = 1")
-    assert wrong.status == "ok"  # the cell itself runs whatever is wrong with the header's wish
-    assert "--join" in kernel.run("%track").stdout
+    wrong = kernel.run("%%track --join\nx = 1\nx")
+    assert (wrong.status, wrong.result) == (
+        "ok",
+        "1",
+    )  # the cell runs whatever is wrong with the header's wish
+    assert wrong.line.startswith("not tracked: --join: this cell reads no model")
+
+
+def test_going_on_with_a_run_that_is_not_there_is_said_below_the_cell(kernel: Any, folder: Path) -> None:
+    answer = kernel.run("%%track +nothing\n41 + 1")
+    assert (answer.status, answer.result) == ("ok", "42")
+    assert answer.line.startswith("not tracked: There is no run of the name nothing")
+    assert kernel.run("# nbtrack: run a/b\n1").line.startswith(
+        "not tracked: 'a/b' cannot be the name of a run"
+    )
+    assert len(store(folder).runs.search()) == 0
+
+
+def test_the_git_state_and_the_packages_are_recorded(kernel: Any, folder: Path) -> None:
+    def git(*words: str) -> str:
+        identity = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
+        done = subprocess.run(
+            ["git", *identity, *words], cwd=folder, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    git("init", "-q", "-b", "main")
+    (folder / "code.py").write_text("a = 1\n")
+    git("add", "code.py")
+    git("commit", "-qm", "first")
+    for name, dirty in (("clean", False), ("changed", True)):
+        kernel.run(f"%%track {name}\nx = 1")
+        deadline = time.monotonic() + 10
+        while (
+            store(folder).runs.get(f"{name}-1").detail.revision.commit is None and time.monotonic() < deadline
+        ):
+            time.sleep(0.05)
+        revision = store(folder).runs.get(f"{name}-1").detail.revision
+        assert (revision.commit, revision.branch, revision.dirty) == (git("rev-parse", "HEAD"), "main", dirty)
+        (folder / "code.py").write_text("a = 2\n")
 
 
 def test_pause_and_resume(kernel: Any, folder: Path) -> None:

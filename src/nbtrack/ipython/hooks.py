@@ -21,7 +21,7 @@ from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
 from nbtrack.errors import InvalidInput, NbtrackError
 from nbtrack.ipython.header import DEFAULT_NAME, HeaderTransformer, RunRequest, find_header, parse_request
-from nbtrack.ipython.line import show_line
+from nbtrack.ipython.line import show_line, show_problem
 from nbtrack.ipython.notebook import notebook_path
 from nbtrack.ipython.outputs import OutputCollector, error_output
 from nbtrack.session import Session, format_traceback
@@ -46,6 +46,7 @@ class Frame:
     run: ActiveRun | None = None
     ends_run: bool = False
     looked: bool = False
+    problem: str | None = None
     began: float = field(default_factory=time.perf_counter)
 
 
@@ -131,7 +132,7 @@ class CellHooks:
         self._stack[-1] = frame
         header = find_header(source)
         if header is not None:
-            self._head(frame, parse_request(header))
+            self._try_head(frame, header)
         elif self.bracket is not None:
             self._attach(frame, self.bracket)
         frame.outputs.start()
@@ -151,6 +152,13 @@ class CellHooks:
             cell_id=cell_id,
             notebook=self.notebook,
         )
+
+    def _try_head(self, frame: Frame, header: str) -> None:
+        """Do what a header asks for; where that cannot be, the cell runs all the same and its line says why."""
+        try:
+            self._head(frame, parse_request(header))
+        except NbtrackError as problem:
+            frame.problem = problem.message
 
     def _head(self, frame: Frame, request: RunRequest) -> None:
         """Begin, continue or join the run that a header asks for."""
@@ -245,6 +253,8 @@ class CellHooks:
                 session.recorder.end_run(run, status, end.traceback)
                 if session.run is run:
                     session.run = self.bracket
+        if frame.problem is not None:
+            show_problem(frame.problem)
         if run is None:
             return
         self._metrics.update(frame.capture.metrics)
@@ -284,20 +294,13 @@ class CellHooks:
     # A header in an execution without cell events
 
     def begin_silent(self, arguments: str) -> None:
-        """Begin the run of a header line that no cell event announced; does nothing where one did.
-
-        Raises
-        ------
-        NbtrackError
-            If the header asks for what cannot be.
-        """
+        """Begin the run of a header line that no cell event announced; does nothing where one did."""
         if self._stack or self.paused:
             return
-        request = parse_request(arguments)
         body = self._transformer.body
         frame = self._begin(None, f"%%track {arguments}\n{body}", self.shell.transform_cell(body), None)
         self._stack.append(frame)
-        self._head(frame, request)
+        self._try_head(frame, arguments)
         frame.outputs.start()
 
     @guarded

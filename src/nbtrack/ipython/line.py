@@ -15,6 +15,13 @@ ANSWER_WITHIN = 0.05
 """Seconds that a cell's end waits at most for the run's name and what changed."""
 
 
+def show_problem(problem: str) -> None:
+    """Say why a cell with a header was not made a run."""
+    text = f"not tracked: {problem}"
+    html = f'<div class="nbtrack-line" style="opacity:.85;font-size:.9em">{escape(text)}</div>'
+    display({"text/plain": text, "text/html": html}, raw=True)
+
+
 def show_line(session: Session, run: ActiveRun, outcome: str, duration: float) -> None:
     """Show how the run went; where the keeper does not answer in time, by its short id."""
     from nbtrack.render.line import outcome_html, outcome_text
