@@ -40,6 +40,9 @@ SETTINGS: dict[str, Setting] = {
         ),
         Setting("experiment", "", "The experiment of new runs; empty: named after the notebook or script."),
         Setting("line", True, "Show one quiet line under a tracked cell."),
+        Setting(
+            "line_wait", 0.05, "Seconds that a cell's end waits at most for the run's name and what changed."
+        ),
         Setting("snapshot", True, "Keep a snapshot of the notebook with each run."),
         Setting("models", True, "Save the fitted estimators that a tracked cell leaves."),
         Setting(
@@ -164,9 +167,11 @@ def check(setting: Setting, value: object, place: str) -> SettingValue:
         If it has not.
     """
     kind = type(setting.default)
+    if kind is float and type(value) is int:
+        return float(value)
     if isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
         return value
     raise InvalidInput(f"{place} sets {setting.name} to {value!r}, but it must be {_KINDS[kind]}.")
 
 
-_KINDS: dict[type, str] = {bool: "on or off", int: "a whole number", str: "a text"}
+_KINDS: dict[type, str] = {bool: "on or off", int: "a whole number", float: "a number", str: "a text"}

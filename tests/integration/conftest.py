@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 
-import nbtrack
-
 pytest.importorskip("ipykernel", reason='needs ipykernel: pip install -e ".[test]"')
 
 from jupyter_client.manager import KernelManager
@@ -137,7 +135,4 @@ def kernel(start_kernel: Any) -> Kernel:
     answer = started.run("%load_ext nbtrack")
     assert answer.status == "ok", answer
     assert len(answer.stdout.splitlines()) <= 1
-    nbtrack.open(
-        started.folder
-    ).runs.search()  # waits until the keeper is up: the line under a cell waits 50 ms only
     return started

@@ -118,6 +118,17 @@ def test_a_run_whose_kernel_died_is_crashed(kernel: Any, folder: Path) -> None:
     assert runs.get("doomed-1").metrics == {"loss": 0.5}
 
 
+def test_the_line_shows_the_short_id_when_the_name_is_not_known_in_time(
+    start_kernel: Any, folder: Path
+) -> None:
+    kernel = start_kernel(NBTRACK_LINE_WAIT="0")
+    kernel.run("%load_ext nbtrack")
+    answer = kernel.run("%%track soon\nx = 1")
+    (row,) = store(folder).runs.search()
+    assert answer.line.startswith(f"soon ({row.id[:13]}) · ")
+    assert store(folder).runs.get(row.id[:13]).name == "soon-1"
+
+
 def test_explicit_logging_steers_the_cell_s_run(kernel: Any, folder: Path) -> None:
     (folder / "notes.txt").write_text("by hand")
     kernel.run(

@@ -445,7 +445,8 @@ def test_the_diff_shows_changed_cells_only() -> None:
     check_html(to_html(view))
 
 
-def test_colour_only_when_asked() -> None:
+def test_colour_only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
     failed = RunTable(store="s", version=1, total=1, runs=[row("a-1", status=RunStatus.FAILED)])
     view = View(kind="runs", content=failed)
     assert "\x1b" not in to_text(view)

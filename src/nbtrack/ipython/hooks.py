@@ -235,7 +235,7 @@ class CellHooks:
     def _end(self, frame: Frame, result: Any) -> None:
         duration = time.perf_counter() - frame.began
         session, run, request = self.session, frame.run, frame.request
-        end = _cell_end(result, duration, frame.outputs.stop(getattr(result, "execution_count", None)))
+        end = _cell_end(result, duration, self._outputs(frame, result))
         settings = session.settings
         try:
             frame.capture.end(
@@ -266,6 +266,14 @@ class CellHooks:
         session.proxy.reap()
         if not session.proxy.is_up():
             session.proxy.start()
+
+    def _outputs(self, frame: Frame, result: Any) -> list[dict[str, Any]]:
+        """What the cell has shown; a shell that keeps it in another way costs the outputs, not the run's end."""
+        try:
+            return frame.outputs.stop(getattr(result, "execution_count", None))
+        except Exception as problem:  # noqa: BLE001 - see above
+            self.session.note_problem(f"the outputs of a cell could not be read: {problem}")
+            return []
 
     def _snapshot(self, run: ActiveRun) -> None:
         """Keep the notebook as it is now; the keeper lays over it what was executed."""

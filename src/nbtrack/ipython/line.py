@@ -11,9 +11,6 @@ from nbtrack.entities.ids import short_id
 from nbtrack.errors import NbtrackError
 from nbtrack.session import Session
 
-ANSWER_WITHIN = 0.05
-"""Seconds that a cell's end waits at most for the run's name and what changed."""
-
 
 def show_problem(problem: str) -> None:
     """Say why a cell with a header was not made a run."""
@@ -28,7 +25,9 @@ def show_line(session: Session, run: ActiveRun, outcome: str, duration: float) -
     from nbtrack.render.numbers import duration_text, size
 
     try:
-        answer = session.proxy.ask_soon("runs.outcome", within=ANSWER_WITHIN, run=run.id)
+        answer = session.proxy.ask_soon(
+            "runs.outcome", within=float(session.settings["line_wait"]), run=run.id
+        )
         text, html = outcome_text(answer), outcome_html(answer)
     except NbtrackError:
         word = {"ok": "", "error": " · failed"}.get(outcome, f" · {outcome}")
