@@ -60,7 +60,10 @@ def test_a_value_of_the_wrong_form_is_named_with_its_place(
         Settings(tmp_path)[name]
 
 
-def test_a_project_s_values_are_checked_and_its_mistakes_named(tmp_path: Path) -> None:
+def test_a_project_s_values_are_checked_and_its_mistakes_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NBTRACK_LINE_WAIT", raising=False)
     assert project(tmp_path, "[tool.nbtrack]\nline_wait = 1\n")["line_wait"] == 1.0
     with pytest.raises(InvalidInput, match="sets line to 1, but it must be on or off"):
         project(tmp_path, "[tool.nbtrack]\nline = 1\n")["line"]
