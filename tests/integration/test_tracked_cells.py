@@ -322,6 +322,16 @@ def test_a_broken_hook_never_reaches_the_cell(kernel: Any, folder: Path) -> None
     assert kernel.run("'alive'").result == "'alive'"
 
 
+def test_an_execution_that_never_told_its_end_does_not_hide_the_next(kernel: Any, folder: Path) -> None:
+    kernel.run(
+        "import gc\nfrom nbtrack.ipython.hooks import CellHooks\n"
+        "hooks = next(o for o in gc.get_objects() if type(o) is CellHooks)\n"
+        "hooks._stack.extend([None, None])"
+    )
+    kernel.run("%%track next\nx = 1")
+    assert store(folder).runs.get("next-1").params == {"x": 1}
+
+
 def test_a_store_that_cannot_be_made_turns_nbtrack_off_in_one_sentence(
     start_kernel: Any, folder: Path
 ) -> None:

@@ -85,6 +85,7 @@ class CellHooks:
         """The run between ``%track start`` and ``%track end``."""
         self.notebook: str | None = None
         self._stacks: dict[int, list[Frame | None]] = {}
+        self._requests: dict[int, str] = {}
         self._models: dict[int, tuple[weakref.ref[object], ActiveRun]] = {}
         self._metrics: dict[str, float] = {}
         session.open_run = self._open_run
@@ -120,6 +121,7 @@ class CellHooks:
     @guarded
     def pre_run_cell(self, info: Any) -> None:
         """A cell is about to run."""
+        self._drop_stale_frames()
         if not self._stack:
             self.session.run = self.bracket
         if self._stack or self.paused:
@@ -127,7 +129,7 @@ class CellHooks:
             return
         self._stack.append(None)
         source = getattr(info, "raw_cell", "") or ""
-        code = getattr(info, "transformed_cell", None) or self.shell.transform_cell(source)
+        code = getattr(info, "transformed_cell", None) or self._transformed(source)
         frame = self._begin(info, source, code, getattr(info, "cell_id", None))
         self._stack[-1] = frame
         header = find_header(source)
@@ -137,6 +139,28 @@ class CellHooks:
             self._attach(frame, self.bracket)
         frame.outputs.start()
         frame.began = time.perf_counter()
+
+    def _drop_stale_frames(self) -> None:
+        """Forget executions that never told their end: another request has come, so they are over.
+
+        Otherwise every later cell would be taken for a cell inside them.
+        """
+        parent = getattr(self.shell, "parent_header", None) or {}
+        request = (parent.get("header") or parent).get("msg_id")
+        thread = threading.get_ident()
+        if request is not None and self._requests.get(thread) != request:
+            self._requests[thread] = request
+            for frame in self._stack:
+                if frame is not None and frame.run is not None and frame.ends_run:
+                    self.session.recorder.end_run(frame.run, "interrupted")
+            self._stack.clear()
+
+    def _transformed(self, source: str) -> str:
+        """The cell with its magics turned into Python; IPython before 9.16 does not tell it."""
+        try:
+            return str(self.shell.transform_cell(source))
+        except Exception:  # noqa: BLE001 - whatever a transformer raises, the cell itself will say it
+            return source
 
     def _begin(self, info: Any, source: str, code: str, cell_id: str | None) -> Frame:
         self.notebook = notebook_path(self.shell.user_ns, cell_id) if self.notebook is None else self.notebook
@@ -227,10 +251,8 @@ class CellHooks:
 
     def _late(self, info: Any, result: Any) -> None:
         """A cell whose beginning was not seen: the one that loaded the extension."""
-        if getattr(info, "late", None) is None and not self._stack:
-            source = info.raw_cell
-            frame = self._begin(info, source, source, getattr(info, "cell_id", None))
-            frame.capture.end(_cell_end(result, 0.0, []), None)
+        frame = self._begin(info, info.raw_cell, info.raw_cell, getattr(info, "cell_id", None))
+        frame.capture.end(_cell_end(result, 0.0, []), None)
 
     def _end(self, frame: Frame, result: Any) -> None:
         duration = time.perf_counter() - frame.began
@@ -306,7 +328,7 @@ class CellHooks:
         if self._stack or self.paused:
             return
         body = self._transformer.body
-        frame = self._begin(None, f"%%track {arguments}\n{body}", self.shell.transform_cell(body), None)
+        frame = self._begin(None, f"%%track {arguments}\n{body}", self._transformed(body), None)
         self._stack.append(frame)
         self._try_head(frame, arguments)
         frame.outputs.start()
