@@ -28,8 +28,10 @@ from nbtrack.store.database import Store
 from nbtrack.store.location import is_store
 from nbtrack.version import __version__
 
-TICK = 0.05
-"""Seconds between looks at the journals."""
+TICK, IDLE_TICK = 0.05, 0.25
+"""Seconds between looks at the journals while something happens, and when nothing has for `IDLE_AFTER` seconds."""
+
+IDLE_AFTER = 5.0
 
 BURY_EVERY = 2.0
 """Seconds between looks at the processes that write them."""
@@ -63,10 +65,11 @@ class Keeper:
                     self._work()
                 except OSError:
                     return
-                if time.monotonic() - self._busy_at > self._idle and not self._background:
+                quiet = time.monotonic() - self._busy_at
+                if quiet > self._idle and not self._background:
                     return
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._leaving.wait(), TICK)
+                    await asyncio.wait_for(self._leaving.wait(), IDLE_TICK if quiet > IDLE_AFTER else TICK)
 
     def _work(self) -> None:
         """Take in what was recorded since, and see who has died."""
