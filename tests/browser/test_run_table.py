@@ -87,8 +87,8 @@ def test_looks(show: Callable[..., Any], screenshot: Callable[..., None], width:
 def test_shows_only_what_varies_until_asked_for_all(show: Callable[..., Any]) -> None:
     page = show(forests())
     assert headings(page) == [
-        *("Run", "Status", "n_estimators", "max_depth", "learning_rate", "criterion"),
-        *("accuracy", "log_loss", "Started", "Duration"),
+        *("Run", "Status", "accuracy", "log_loss"),
+        *("n_estimators", "max_depth", "learning_rate", "criterion", "Started", "Duration"),
     ]
     assert "2 hidden" in page.locator(".nbt-toggle").inner_text()
     assert page.locator(".nbt-toggle").get_attribute("title") == "random_state, n_jobs"
@@ -98,7 +98,7 @@ def test_shows_only_what_varies_until_asked_for_all(show: Callable[..., Any]) ->
 
 def test_a_single_run_shows_all_it_has(show: Callable[..., Any]) -> None:
     page = show(table([run(1, params={"seed": 3}, metrics={"accuracy": 0.5})]))
-    assert headings(page) == ["Run", "Status", "seed", "accuracy", "Started", "Duration"]
+    assert headings(page) == ["Run", "Status", "accuracy", "seed", "Started", "Duration"]
     assert page.locator(".nbt-best").count() == 0
 
 
@@ -170,11 +170,11 @@ def test_writes_numbers_short_and_tells_them_in_full(show: Callable[..., Any]) -
         for number, value in enumerate(values)
     ]
     page = show(table(rows))
-    cells = page.locator("tbody td:nth-of-type(3)")
+    cells = page.locator("tbody td:nth-of-type(2)")
     assert [text.split()[0] for text in cells.all_inner_texts()] == ["0.1235", "NaN", "∞", "-∞", "0.5000"]
     assert cells.first.get_attribute("title") == "0.123456789"
     assert cells.nth(2).get_attribute("title") == "Infinity"
-    assert page.locator("tbody td:nth-of-type(2)").first.inner_text() == "123456"
+    assert page.locator("tbody td:nth-of-type(3)").first.inner_text() == "123456"
 
 
 def test_status_is_said_in_words(show: Callable[..., Any], screenshot: Callable[..., None]) -> None:

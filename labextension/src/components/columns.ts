@@ -82,7 +82,7 @@ function valueColumn(kind: 'param' | 'metric', name: string, runs: readonly RunR
   };
 }
 
-/** All params, then all metrics of a table, each group in the order in which the runs first name them. */
+/** All metrics, then all params of a table (what came out, then what was put in), each group in the order in which the runs first name them. */
 export function valueColumns(table: RunTable): ValueColumn[] {
   const params = new Set<string>();
   const metrics = new Set<string>();
@@ -91,8 +91,8 @@ export function valueColumns(table: RunTable): ValueColumn[] {
     Object.keys(run.metrics).forEach(name => metrics.add(name));
   }
   return [
-    ...[...params].map(name => valueColumn('param', name, table.runs)),
-    ...[...metrics].map(name => valueColumn('metric', name, table.runs))
+    ...[...metrics].map(name => valueColumn('metric', name, table.runs)),
+    ...[...params].map(name => valueColumn('param', name, table.runs))
   ];
 }
 
