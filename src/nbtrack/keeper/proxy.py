@@ -8,7 +8,6 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -186,13 +185,3 @@ class KeeperProxy:
         """Let the connection go; the keeper stays for others."""
         with self._lock:
             self._close()
-
-
-@contextlib.contextmanager
-def proxy(store: Path) -> Iterator[KeeperProxy]:
-    """A proxy that is closed when the block ends."""
-    opened = KeeperProxy(store)
-    try:
-        yield opened
-    finally:
-        opened.close()
