@@ -97,8 +97,10 @@ def test_an_unparsable_cell_fails_as_it_would_without_nbtrack(kernel: Any, folde
 
 
 def test_an_interrupted_cell_is_an_interrupted_run(kernel: Any, folder: Path) -> None:
-    request = kernel.send("%%track long\nimport time\nprint('on', flush=True)\ntime.sleep(60)")
-    time.sleep(1.5)
+    request = kernel.send("%%track long\nimport time\nopen('started', 'w').close()\ntime.sleep(60)")
+    deadline = time.monotonic() + 30
+    while not (folder / "started").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
     kernel.manager.interrupt_kernel()
     answer = kernel.wait(request)
     assert answer.ename == "KeyboardInterrupt"
