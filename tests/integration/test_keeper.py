@@ -166,4 +166,4 @@ def test_a_soon_answer_is_soon_or_not_at_all(store: Path) -> None:
     started = time.monotonic()
     with pytest.raises(KeeperUnavailable):
         connect(store).ask_soon("runs.search", within=0.01)  # no keeper can be up in this time
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5  # not the 15 s that a start may take
