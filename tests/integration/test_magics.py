@@ -179,3 +179,13 @@ def test_a_store_that_has_grown_is_told_once(kernel: Any) -> None:
     kernel.run("%config NbTrack.store_warning = 1000")
     answers = [kernel.run(f"%%track x\ny = {number}") for number in range(3)]
     assert sum("setting store_warning" in answer.stdout for answer in answers) == 1
+
+
+def test_a_notebook_without_a_path_does_not_ask_the_servers_at_each_cell(kernel: Any) -> None:
+    kernel.run(
+        "import nbtrack.ipython.notebook as notebook\nasked = []\n"
+        "notebook._ask_servers = lambda: asked.append(1)\nimport os; os.environ['JPY_PARENT_PID'] = '1'"
+    )
+    kernel.run("x = 1")
+    kernel.run("x = 2")
+    assert kernel.run("len(asked)").result == "0"

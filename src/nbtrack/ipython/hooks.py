@@ -163,9 +163,10 @@ class CellHooks:
             return source
 
     def _begin(self, info: Any, source: str, code: str, cell_id: str | None) -> Frame:
-        self.notebook = notebook_path(self.shell.user_ns, cell_id) if self.notebook is None else self.notebook
-        if self.notebook is not None and not Path(self.notebook).exists():
-            self.notebook = notebook_path(self.shell.user_ns, cell_id)  # renamed while the kernel runs
+        if self.notebook is None or not Path(self.notebook).exists():
+            # The servers were asked when the extension was loaded; again only when the file was renamed since.
+            renamed = self.notebook is not None
+            self.notebook = notebook_path(self.shell.user_ns, cell_id, ask_servers=renamed)
         start = CellStart(
             source=source, code=code, namespace=self.shell.user_ns, cell_id=cell_id, notebook=self.notebook
         )

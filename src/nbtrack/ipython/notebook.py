@@ -12,11 +12,18 @@ from urllib.parse import unquote, urlsplit
 _TIMEOUT = 0.5
 
 
-def notebook_path(namespace: Mapping[str, object], cell_id: str | None = None) -> str | None:
+def notebook_path(
+    namespace: Mapping[str, object], cell_id: str | None = None, *, ask_servers: bool = True
+) -> str | None:
     """The path of the notebook's file, or None.
 
     Asked in this order: VS Code's variable, the document in VS Code's cell id, ``JPY_SESSION_NAME`` (which a rename makes
     stale: the file must exist), the sessions of the Jupyter servers of this user.
+
+    Parameters
+    ----------
+    ask_servers
+        Whether the last of these may be asked: it takes milliseconds, up to half a second of a server that hangs.
     """
     known = namespace.get("__vsc_ipynb_file__")
     if isinstance(known, str):
@@ -26,7 +33,7 @@ def notebook_path(namespace: Mapping[str, object], cell_id: str | None = None) -
     session = os.environ.get("JPY_SESSION_NAME", "")
     if session.endswith(".ipynb") and Path(session).is_file():
         return session
-    if "JPY_PARENT_PID" in os.environ:
+    if ask_servers and "JPY_PARENT_PID" in os.environ:
         with contextlib.suppress(Exception):  # whatever a server answers, the name is only a bonus
             return _ask_servers()
     return None
