@@ -22,10 +22,10 @@ from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
 from nbtrack.entities.processes import ProcessIdentity
 from nbtrack.entities.records import Record
-from nbtrack.errors import InvalidInput, StoreNotWritable
+from nbtrack.errors import InvalidInput
 from nbtrack.keeper.proxy import KeeperProxy
 from nbtrack.store.journal import SUFFIX, JournalWriter
-from nbtrack.store.location import create_store, default_place, find_store, is_store
+from nbtrack.store.location import create_store, default_place, find_store, named_place, not_writable
 from nbtrack.store.processes import this_process, user_name
 from nbtrack.version import __version__
 
@@ -75,10 +75,7 @@ class Session:
             If there is no place that can be written.
         """
         chosen = str(self.settings["store"])
-        found = None if chosen else find_store(self.folder)
-        place = Path(chosen).expanduser().absolute() if chosen else found or default_place(self.folder)
-        if chosen and not is_store(place) and is_store(place / ".nbtrack"):
-            place = place / ".nbtrack"
+        place = named_place(chosen) if chosen else find_store(self.folder) or default_place(self.folder)
         self.store = create_store(place)
         self.proxy = KeeperProxy(self.store, self.settings)
         self._begin_journal()
@@ -90,11 +87,7 @@ class Session:
         try:
             self.journal.open()
         except OSError as problem:
-            raise StoreNotWritable(
-                f"The store {self.store} cannot be written ({problem.strerror}); "
-                "check its permissions or set NBTRACK_STORE to another folder.",
-                path=str(self.store),
-            ) from problem
+            raise not_writable(self.store, problem) from problem
         self.recorder = Recorder(
             self.append, self.store / "incoming", self.process, lambda: int(self.settings["model_limit"])
         )
@@ -190,10 +183,10 @@ class Session:
             self.recorder.continue_run(run)
         return run
 
-    def current_run(self, *, open_one: bool = True) -> ActiveRun | None:
-        """The run that a log call means; without one, a new run is begun if `open_one`."""
+    def current_run(self) -> ActiveRun:
+        """The run that a log call means; without one, a new run is begun."""
         run = _current_run.get() or self.run
-        if (run is None or run.ended) and open_one:
+        if run is None or run.ended:
             run = self.run = self.open_run()
         return run
 

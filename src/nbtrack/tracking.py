@@ -20,9 +20,7 @@ from nbtrack.session import (
 
 def _target() -> tuple[Recorder, ActiveRun]:
     session = begin_session()
-    run = session.current_run()
-    assert run is not None
-    return session.recorder, run
+    return session.recorder, session.current_run()
 
 
 def _merged(mapping: dict[str, object] | None, named: dict[str, object]) -> dict[str, object]:

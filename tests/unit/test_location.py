@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import nbtrack
 from nbtrack.errors import InvalidInput, NotAStore, StoreNotWritable
 from nbtrack.store import location
 from nbtrack.store.location import create_store, default_place, find_store, resolve_store, runtime_folder
@@ -75,3 +76,12 @@ def test_the_runtime_folder_must_be_ours_alone(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "missing"))
     monkeypatch.setattr(location.tempfile, "gettempdir", lambda: str(tmp_path))
     assert runtime_folder().parent == tmp_path
+
+
+def test_python_opens_the_store_that_the_project_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_store(tmp_path / "elsewhere")
+    (tmp_path / "pyproject.toml").write_text(f"[tool.nbtrack]\nstore = '{tmp_path / 'elsewhere'}'\n")
+    monkeypatch.chdir(tmp_path)
+    assert nbtrack.open().path == tmp_path / "elsewhere"

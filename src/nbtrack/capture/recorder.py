@@ -27,7 +27,6 @@ class ActiveRun:
     id: str
     name: str
     experiment: str
-    notebook: str | None = None
     began: float = field(default_factory=time.monotonic)
     ended: bool = False
     saved: int = 0
@@ -67,7 +66,7 @@ class Recorder:
         environment: str | None = None,
     ) -> ActiveRun:
         """Begin a run."""
-        run = ActiveRun(new_id(), name, experiment, notebook)
+        run = ActiveRun(new_id(), name, experiment)
         self.append(
             records.RunStarted(
                 run=run.id,

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nbtrack.config import Settings
 from nbtrack.keeper.proxy import KeeperProxy
 from nbtrack.session import current_session
 from nbtrack.store.location import is_store, resolve_store
@@ -50,8 +51,8 @@ def open(path_or_url: str | os.PathLike[str] | None = None) -> Client:
     Parameters
     ----------
     path_or_url
-        The store's folder or one that has it. None: the store of this notebook or script, else ``NBTRACK_STORE``, else
-        the one found upward from the working directory.
+        The store's folder or one that has it. None: the store of this notebook or script, else that of the
+        setting ``store`` (``NBTRACK_STORE``), else the one found upward from the working directory.
 
     Raises
     ------
@@ -63,5 +64,6 @@ def open(path_or_url: str | os.PathLike[str] | None = None) -> Client:
     session = current_session()
     if path_or_url is None and session is not None and is_store(session.store):
         return Client(session.proxy, session.experiment)
-    chosen = path_or_url if path_or_url is not None else os.environ.get("NBTRACK_STORE") or None
-    return Client(KeeperProxy(resolve_store(chosen, Path.cwd())))
+    here = Path.cwd()
+    chosen = path_or_url if path_or_url is not None else Settings(here)["store"] or None
+    return Client(KeeperProxy(resolve_store(chosen, here)))

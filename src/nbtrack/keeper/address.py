@@ -7,8 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from nbtrack.errors import StoreNotWritable
-from nbtrack.store.location import runtime_folder
+from nbtrack.store.location import not_writable, runtime_folder
 
 LOCK = "keeper.lock"
 
@@ -44,11 +43,7 @@ class StoreLock:
                 self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600
             )
         except OSError as problem:
-            raise StoreNotWritable(
-                f"The store {self._path.parent} cannot be written ({problem.strerror}); "
-                "check its permissions or set NBTRACK_STORE to another folder.",
-                path=str(self._path.parent),
-            ) from problem
+            raise not_writable(self._path.parent, problem) from problem
         deadline = time.monotonic() + wait
         while not self._try():
             if time.monotonic() >= deadline:

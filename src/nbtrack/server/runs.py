@@ -13,7 +13,7 @@ from nbtrack.entities.runs import RunTable
 from nbtrack.errors import InvalidInput
 from nbtrack.keeper import connect
 from nbtrack.operations import to_plain
-from nbtrack.store.location import FOLDER, find_store, is_store
+from nbtrack.store.location import find_store, is_store, named_place
 
 DEFAULT_LIMIT = 1_000
 """Runs in an answer when the question names no limit."""
@@ -112,8 +112,8 @@ def store_of(start: Path) -> Path | None:
     named = str(Settings(start if start.is_dir() else start.parent)["store"])
     if not named:
         return find_store(start)
-    place = Path(named).expanduser().absolute()
-    return next(filter(is_store, (place, place / FOLDER)), None)
+    place = named_place(named)
+    return place if is_store(place) else None
 
 
 def mark(table: dict[str, Any]) -> str:

@@ -91,6 +91,21 @@ def _write_once(path: Path, text: str) -> None:
         path.chmod(0o600)
 
 
+def named_place(path: str | os.PathLike[str]) -> Path:
+    """The folder that `path` names: a store, or the one inside it; as it is where there is none yet."""
+    folder = Path(path).expanduser().absolute()
+    return next(filter(is_store, (folder, folder / FOLDER)), folder)
+
+
+def not_writable(store: Path, problem: OSError) -> StoreNotWritable:
+    """The error of a store that exists and cannot be written."""
+    return StoreNotWritable(
+        f"The store {store} cannot be written ({problem.strerror}); "
+        "check its permissions or set NBTRACK_STORE to another folder.",
+        path=str(store),
+    )
+
+
 def resolve_store(path: str | os.PathLike[str] | None, start: Path) -> Path:
     """The store that is meant by `path`, or (None) the one found from `start` upward.
 
@@ -118,12 +133,11 @@ def resolve_store(path: str | os.PathLike[str] | None, start: Path) -> Path:
     text = os.fspath(path)
     if "://" in text:
         raise InvalidInput(f"{text} is a URL; this version of nbtrack opens stores in folders only.")
-    folder = Path(text).expanduser().absolute()
-    for candidate in (folder, folder / FOLDER):
-        if is_store(candidate):
-            return candidate
+    place = named_place(text)
+    if is_store(place):
+        return place
     raise NotAStore(
-        f"{folder} is not an nbtrack store; name the folder .nbtrack or the one that has it.", path=text
+        f"{place} is not an nbtrack store; name the folder .nbtrack or the one that has it.", path=text
     )
 
 
