@@ -162,6 +162,13 @@ def test_no_keeper_opens_a_store_that_another_process_holds(
     assert connect(store).ask("runs.search").total == 0
 
 
+def test_without_a_keeper_a_soon_answer_is_soon_too(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NBTRACK_KEEPER", "off")
+    with pytest.raises(KeeperUnavailable):
+        connect(store).ask_soon("runs.search", within=0.001)  # no process can start in this time
+    assert connect(store).ask("runs.search").total == 0
+
+
 def test_a_soon_answer_is_soon_or_not_at_all(store: Path) -> None:
     started = time.monotonic()
     with pytest.raises(KeeperUnavailable):

@@ -83,7 +83,9 @@ class KeeperProxy:
             raise KeeperUnavailable(f"The store {self.store} is gone; load nbtrack again to make a new one.")
         request = {"version": __version__, "operation": operation, "arguments": arguments}
         message = (
-            self._ask_socket(request, start, answer) if self._keeper_may_live() else self._ask_child(request)
+            self._ask_socket(request, start, answer)
+            if self._keeper_may_live()
+            else self._ask_child(request, answer)
         )
         if "error" in message:
             raise error_from_plain(message["error"])
@@ -92,9 +94,9 @@ class KeeperProxy:
     def _keeper_may_live(self) -> bool:
         return hasattr(socket, "AF_UNIX") and bool(self._settings["keeper"])
 
-    def _ask_child(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _ask_child(self, request: dict[str, Any], timeout: float) -> dict[str, Any]:
         try:
-            return ask_in_child(self.store, request, ANSWER_TIMEOUT)
+            return ask_in_child(self.store, request, timeout)
         except (OSError, subprocess.SubprocessError, ValueError) as problem:
             raise KeeperUnavailable(f"The store {self.store} gave no answer: {problem}.") from problem
 
