@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 
 from nbtrack.entities import records
@@ -144,6 +145,47 @@ def test_one_bad_record_takes_nothing_else_with_it_and_its_journal_stays(recordi
     assert recording.service.runs.get("forest-1").row.params == {"lr": 0.1}
     assert recording.journal.path.exists()
     assert "2 record(s)" in recording.service.status.status().problems[0]
+
+
+@pytest.mark.parametrize("noun", ["metrics", "blobs"])
+def test_a_full_disk_delays_a_batch_and_neither_loses_nor_doubles_any_of_it(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch, noun: str
+) -> None:
+    run = recording.run()
+    for number in range(3):
+        recording.journal.append(
+            records.MetricsLogged(run=run, time=number, values={"loss": number, "other": number})
+        )
+    recording.journal.append(
+        records.CellExecuted(
+            execution=new_id(),
+            process=recording.process,
+            time=1,
+            duration=0.1,
+            source="x",
+            outcome="ok",
+            run=run,
+        )
+    )
+    method = {"metrics": "append", "blobs": "put"}[noun]
+    target = getattr(recording.store, noun)
+    real, calls = getattr(target, method), []
+
+    def full(*arguments: object) -> object:
+        calls.append(arguments)
+        if len(calls) == (2 if noun == "metrics" else 1):
+            raise apsw.FullError("database or disk is full")
+        return real(*arguments)
+
+    monkeypatch.setattr(target, method, full)
+    with pytest.raises(apsw.FullError):
+        recording.drain()
+    recording.drain()
+    detail = recording.service.runs.get("forest-1")
+    assert recording.service.runs.metric("forest-1", "loss").values == [0, 1, 2]
+    assert recording.service.runs.metric("forest-1", "other").values == [0, 1, 2]
+    assert [cell.source for cell in detail.cells] == ["x"]
+    assert recording.service.status.status().problems == []
 
 
 def test_a_journal_whose_process_ended_is_removed_once_it_is_drained(recording: Recording) -> None:

@@ -18,6 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import apsw
+
 from nbtrack.config import SETTINGS
 from nbtrack.errors import KeeperUnavailable, NbtrackError
 from nbtrack.keeper import protocol
@@ -63,8 +65,9 @@ class Keeper:
                     if folder.stat().st_ino != place or not is_store(folder):
                         return  # moved or removed: it is not recreated, and nothing more is written into it
                     self._work()
-                except OSError:
-                    return
+                except (OSError, apsw.Error):
+                    log.exception("the store cannot be served")
+                    return  # the journals wait; the next asker starts another
                 quiet = time.monotonic() - self._busy_at
                 if quiet > self._idle and not self._background:
                     return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import time
@@ -10,6 +11,8 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import apsw
 
 from nbtrack.entities import records
 from nbtrack.entities.runs import Revision
@@ -74,15 +77,17 @@ class Intake:
         if not batch:
             return 0
         self._used.clear()
+        self._points.clear()  # of an attempt that the disk cut short
         with self._store.transaction():
             self._store.journals.advance(name, batch[-1][0])
             for _, record in batch:
                 try:
-                    with (
-                        self._store.connection
-                    ):  # a savepoint: one record that fails takes nothing else with it
+                    # A savepoint: one record that fails takes nothing else with it.
+                    with self._store.connection:
                         self._apply(name, record)
-                except Exception:
+                except Exception as problem:
+                    if _is_of_the_disk(problem):
+                        raise  # not the record's fault: the whole batch is tried again later
                     log.exception("a record of the journal %s could not be taken in: %r", name, record)
                     self._store.journals.add_problem(name)
             self._flush_points()
@@ -196,3 +201,12 @@ class Intake:
             if not path.exists() or path.stat().st_size <= self._store.journals.position(name):
                 with self._store.transaction():
                     self._store.journals.forget(name)
+
+
+def _is_of_the_disk(problem: Exception) -> bool:
+    """Whether the place failed and not what was to be written there."""
+    if isinstance(problem, OSError):
+        return problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
+    return isinstance(
+        problem, (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.BusyError, MemoryError)
+    )
