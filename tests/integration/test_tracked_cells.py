@@ -150,6 +150,17 @@ def test_explicit_logging_steers_the_cell_s_run(kernel: Any, folder: Path) -> No
     assert run.artifact("notes.txt") == b"by hand"
 
 
+def test_a_wished_metric_that_is_no_number_costs_nothing_else(kernel: Any, folder: Path) -> None:
+    answer = kernel.run(
+        "%%track wished --metric text --metric gone\nlr = 0.5\ntext = 'high'\nscore = round(2.5 ** 2, 1)"
+    )
+    assert "The metric text must be a number" in answer.line
+    assert "gone was to be recorded" in answer.line
+    run = store(folder).runs.get("wished-1")
+    assert run.params["lr"] == 0.5
+    assert [cell.outcome for cell in run.detail.cells] == ["ok"]
+
+
 def test_log_without_a_run_opens_the_execution_s_own(kernel: Any, folder: Path) -> None:
     answer = kernel.run("import nbtrack\nnbtrack.log(loss=0.25)")
     assert answer.line.startswith("run-1")

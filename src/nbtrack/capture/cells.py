@@ -17,6 +17,7 @@ from nbtrack.capture.source import CellSource, parse_cell
 from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
 from nbtrack.entities.runs import Dataset, JSONValue
+from nbtrack.errors import InvalidInput
 
 INLINE_OUTPUTS = 65_536
 """Outputs of more bytes than this do not stand in the journal but in a file beside it."""
@@ -105,8 +106,6 @@ class CellCapture:
         params, metrics
             Names of variables that the person wants recorded as such.
         """
-        if run is not None:
-            self._give(run, save_models=save_models, params=params, metrics=metrics)
         outputs, file = self._bulk(end.outputs, output_limit)
         self._recorder.append(
             records.CellExecuted(
@@ -125,6 +124,8 @@ class CellCapture:
                 file=file,
             )
         )
+        if run is not None:
+            self._give(run, save_models=save_models, params=params, metrics=metrics)
 
     def _give(
         self, run: ActiveRun, *, save_models: bool, params: tuple[str, ...], metrics: tuple[str, ...]
@@ -136,11 +137,13 @@ class CellCapture:
             found.pop(name, None)
         recorder.params(run, found)
         self.metrics = left_metrics(self.source, namespace, found)
-        values: dict[str, object] = {
-            **self.metrics,
-            **{name: namespace[name] for name in metrics if name in namespace},
-        }
-        recorder.log(run, values)
+        recorder.log(run, self.metrics)
+        for name in metrics:
+            if name in namespace:
+                try:
+                    recorder.log(run, {name: namespace[name]})
+                except InvalidInput as problem:
+                    recorder.note(run, problem.message)
         for name in (*params, *metrics):
             if name not in namespace:
                 recorder.note(run, f"{name} was to be recorded, but the cell left no variable of this name")
