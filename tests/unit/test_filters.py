@@ -11,19 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nbtrack.entities.records import RunStarted
 from nbtrack.errors import FilterError, InvalidInput
 from nbtrack.store.filters import KnownNames, compile_filter, compile_sort
+from nbtrack.store.migrations import migrate
+from nbtrack.store.names import Names
+from nbtrack.store.runs import Runs
+from nbtrack.store.values import to_sql
 
-SCHEMA = """
-CREATE TABLE experiments (id INTEGER PRIMARY KEY, name TEXT);
-CREATE TABLE runs (id TEXT PRIMARY KEY, name TEXT, number INTEGER, label TEXT, experiment_id INTEGER,
-    status TEXT, started INTEGER, ended INTEGER, duration REAL, notebook TEXT, cell_id TEXT);
-CREATE TABLE params (run_id TEXT, key TEXT, value TEXT, number REAL, text TEXT, type TEXT,
-    PRIMARY KEY (run_id, key));
-CREATE TABLE metrics (run_id TEXT, key TEXT, last REAL, PRIMARY KEY (run_id, key));
-CREATE TABLE tags (run_id TEXT, key TEXT, value TEXT, PRIMARY KEY (run_id, key));
-INSERT INTO experiments VALUES (1, 'quickstart');
-"""
 NOON = int(datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()) * 10**9
 
 
@@ -46,51 +41,54 @@ class Run:
 
 def database(runs: list[Run]) -> apsw.Connection:
     connection = apsw.Connection(":memory:")
-    connection.execute(SCHEMA)
-    for index, run in enumerate(runs):
-        key = f"r{index}"
-        connection.execute(
-            "INSERT INTO runs VALUES (?, ?, ?, ?, 1, ?, ?, NULL, ?, ?, NULL)",
-            (key, run.name, run.number, run.label, run.status, run.started, run.duration, run.notebook),
-        )
-        for name, value in run.params.items():
-            kind = {type(None): "null", bool: "bool", int: "int", float: "float", str: "str"}.get(
-                type(value), "json"
+    migrate(connection)
+    names = Names(connection)
+    store = Runs(connection, names)
+    taken: set[tuple[str, str, int]] = set()
+    with connection:
+        for index, run in enumerate(runs):
+            # a number is given once in an experiment; made-up runs may repeat one
+            repeated = ("quickstart", run.name, run.number) in taken
+            experiment = f"other-{index}" if repeated else "quickstart"
+            taken.add((experiment, run.name, run.number))
+            store.next_number(experiment, run.name)
+            connection.execute("UPDATE run_names SET last = ?", (run.number - 1,))
+            store.start(
+                RunStarted(
+                    run=f"r{index}",
+                    time=run.started,
+                    name=run.name,
+                    experiment=experiment,
+                    process="p",
+                    notebook=run.notebook,
+                )
             )
-            number = float(value) if kind in ("bool", "int", "float") and not math.isnan(value) else None
-            stored = (key, name, json.dumps(value), number, value if kind == "str" else None, kind)
-            connection.execute("INSERT INTO params VALUES (?, ?, ?, ?, ?, ?)", stored)
-        for name, value in run.metrics.items():
             connection.execute(
-                "INSERT INTO metrics VALUES (?, ?, ?)", (key, name, None if math.isnan(value) else value)
+                "UPDATE runs SET status = ?, duration = ? WHERE id = ?",
+                (run.status, run.duration, f"r{index}"),
             )
-        for name, value in run.tags.items():
-            connection.execute("INSERT INTO tags VALUES (?, ?, ?)", (key, name, value))
+            store.set_params(f"r{index}", run.params)
+            store.set_tags(f"r{index}", run.tags)
+            names.set(index + 1, "metric", {name: to_sql(value) for name, value in run.metrics.items()})
     return connection
 
 
 def known(runs: list[Run]) -> KnownNames:
-    return KnownNames(
-        params={name for run in runs for name in run.params},
-        metrics={name for run in runs for name in run.metrics},
-        tags={name for run in runs for name in run.tags},
-    )
-
-
-FROM = "FROM runs JOIN experiments ON experiments.id = runs.experiment_id"
+    connection = database(runs)
+    return Runs(connection, Names(connection)).known_names()
 
 
 def matching(text: str, runs: list[Run], names: KnownNames | None = None) -> list[int]:
     query = compile_filter(text, names or known(runs))
     rows = database(runs).execute(
-        f"SELECT runs.id {FROM} WHERE {query.where} ORDER BY runs.rowid", query.bindings
+        f"SELECT runs.id FROM runs WHERE {query.where} ORDER BY runs.key", query.bindings
     )
     return [int(str(row[0])[1:]) for row in rows]
 
 
 def ordered(items: list[str], runs: list[Run]) -> list[int]:
     order = compile_sort(items, known(runs))
-    rows = database(runs).execute(f"SELECT runs.id {FROM} ORDER BY {order.order}", order.bindings)
+    rows = database(runs).execute(f"SELECT runs.id FROM runs ORDER BY {order.order}")
     return [int(str(row[0])[1:]) for row in rows]
 
 

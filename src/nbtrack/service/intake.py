@@ -6,9 +6,10 @@ import errno
 import json
 import logging
 import time
+from array import array
 from collections import defaultdict
 from collections.abc import Callable
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,12 @@ class Intake:
 
     def _flush_points(self) -> None:
         for (run, name), points in self._points.items():
-            self._store.metrics.append(run, name, points)
+            # A series' steps are given or counted on; where both happen, each stretch is a part of its own.
+            for given, part in groupby(points, key=lambda point: point[0] is not None):
+                steps, values, times = zip(*part, strict=True)
+                self._store.metrics.append(
+                    run, name, list(steps) if given else None, array("d", values), array("q", times)
+                )
         self._points.clear()
 
     def _incoming(self, file: str) -> Path | None:

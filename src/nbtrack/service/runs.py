@@ -133,7 +133,7 @@ class Runs:
             )
         steps, values, times = series
         return MetricSeries(
-            run=identifier, name=name, steps=steps, values=values, times=[time / 1e9 for time in times]
+            run=identifier, name=name, steps=steps, values=values, times=[time / 1e3 for time in times]
         )
 
     def outcome(self, run: str) -> RunOutcome:

@@ -20,6 +20,7 @@ from nbtrack.store.location import is_store
 from nbtrack.store.metrics import Metrics
 from nbtrack.store.migrations import MIGRATIONS, migrate
 from nbtrack.store.models import Models
+from nbtrack.store.names import Names
 from nbtrack.store.runs import Runs
 
 DATABASE = "store.db"
@@ -36,11 +37,12 @@ class Store:
         self.connection = _connect(folder)
         self.blobs = Blobs(folder / "blobs", self.connection)
         self.journals = Journals(folder / "journal", self.connection)
-        self.runs = Runs(self.connection)
-        self.metrics = Metrics(self.connection)
+        names = Names(self.connection)
+        self.runs = Runs(self.connection, names)
+        self.metrics = Metrics(self.connection, names)
         self.artifacts = Artifacts(self.connection)
         self.executions = Executions(self.connection, self.blobs)
-        self.models = Models(self.connection)
+        self.models = Models(self.connection, self.metrics)
         self.audit = Audit(self.connection)
 
     @property

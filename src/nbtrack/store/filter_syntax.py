@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -58,19 +58,20 @@ OPERATOR: "==" | "=" | "!=" | "<>" | "<=" | "<" | ">=" | ">"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownNames:
-    """The names that runs have, against which a bare name in a filter is looked up."""
+    """The names that runs have, each with its number, against which a bare name in a filter is looked up."""
 
-    params: frozenset[str] | set[str] = field(default_factory=frozenset)
-    metrics: frozenset[str] | set[str] = field(default_factory=frozenset)
-    tags: frozenset[str] | set[str] = field(default_factory=frozenset)
+    params: Mapping[str, int] = field(default_factory=dict)
+    metrics: Mapping[str, int] = field(default_factory=dict)
+    tags: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A resolved name: a param, a metric, a tag, or a column of the run."""
+    """A resolved name: a param, a metric, a tag, or a column of the run. ``number`` is None where no run has it."""
 
     kind: OneOf["param", "metric", "tag", "run"]
     key: str
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +169,15 @@ def resolve(token: str, known: KnownNames, text: str, column: int) -> Name:
             return Name("run", _run_column(key, text, column, len(token)))
         names = {"param": known.params, "metric": known.metrics, "tag": known.tags}[kind]
         # `params = {"lr": 0.1}` in a cell records the param "params.lr": the whole token may be the name.
-        return Name(kind, token if key not in names and token in names else key)
+        key = token if key not in names and token in names else key
+        return Name(kind, key, names.get(key))
     key = _unquoted(token)
     if key in known.metrics:
-        return Name("metric", key)
+        return Name("metric", key, known.metrics[key])
     if key in known.params:
-        return Name("param", key)
+        return Name("param", key, known.params[key])
     if key in known.tags:
-        return Name("tag", key)
+        return Name("tag", key, known.tags[key])
     if _ALIASES.get(key, key) in RUN_COLUMNS:
         return Name("run", _ALIASES.get(key, key))
     candidate = nearest(key, {*known.metrics, *known.params, *known.tags, *RUN_COLUMNS})

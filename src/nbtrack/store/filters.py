@@ -1,7 +1,8 @@
 """The run filter language, compiled to SQL with bound values: what a person types is never pasted into it.
 
-:mod:`nbtrack.store.filter_syntax` reads text into a tree; this module turns the tree into a condition over
-the tables ``runs``, ``experiments`` (joined), ``params``, ``metrics`` and ``tags``.
+:mod:`nbtrack.store.filter_syntax` reads text into a tree; this module turns the tree into a condition on a row of the
+table ``runs``. A value is one SQL expression (`nbtrack.store.names`), NULL where it was not recorded. SQLite orders
+numbers before texts before blobs, so ``value < ''`` says that it is a number, and a range needs no look at types.
 
 Every condition is two-valued. ``params.lr > 0.1`` is false for a run without ``lr``, so its negation is true
 for it; SQL's third truth value would make such a run vanish from both.
@@ -29,19 +30,24 @@ from nbtrack.store.filter_syntax import (
     parse_sort,
 )
 from nbtrack.store.filter_values import as_number, instant, like_pattern
+from nbtrack.store.names import expression
+from nbtrack.store.values import NAN, NULL
 
 __all__ = ["KnownNames", "Order", "Query", "compile_filter", "compile_sort"]
 
 _SQL = {"=": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_MIRROR = {"param": "params", "metric": "metrics", "tag": "tags"}
+_NAME = "(SELECT name FROM run_names WHERE id = runs.name)"
+_LABEL = f"({_NAME} || '-' || runs.number)"
 _TEXT_COLUMNS = {
     "id": "runs.id",
-    "experiment": "experiments.name",
+    "experiment": "(SELECT experiments.name FROM run_names JOIN experiments ON experiments.id = run_names.experiment"
+    " WHERE run_names.id = runs.name)",
     "status": "runs.status",
-    "notebook": "runs.notebook",
-    "cell_id": "runs.cell_id",
+    "notebook": "(SELECT text FROM texts WHERE id = runs.notebook)",
+    "cell_id": "(SELECT text FROM texts WHERE id = runs.cell)",
 }
 _NUMBER_COLUMNS = {"number": "runs.number", "duration": "runs.duration"}
+_COLUMNS = {**_TEXT_COLUMNS, **_NUMBER_COLUMNS, "name": _NAME, "started": "runs.started"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +60,9 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Terms for ``ORDER BY`` and the values of their question marks, in order."""
+    """Terms for ``ORDER BY``."""
 
     order: str
-    bindings: tuple[object, ...]
 
 
 def compile_filter(text: str, known: KnownNames) -> Query:
@@ -93,14 +98,11 @@ def compile_sort(items: Sequence[str], known: KnownNames) -> Order:
         An item names nothing that is known.
     """
     terms: list[str] = []
-    bindings: list[object] = []
     for item in items:
         name, descending = parse_sort(item, known)
         direction = "DESC" if descending else "ASC"
-        expressions, bound = _sort_expressions(name)
-        terms += [f"{expression} {direction} NULLS LAST" for expression in expressions]
-        bindings += bound
-    return Order(", ".join([*terms, "runs.started DESC", "runs.id DESC"]), tuple(bindings))
+        terms += [f"{term} {direction} NULLS LAST" for term in _sort_expressions(name)]
+    return Order(", ".join([*terms, "runs.started DESC", "runs.key DESC"]))
 
 
 def _condition(node: Expression, text: str, bindings: list[object]) -> str:
@@ -131,14 +133,12 @@ def _balanced(parts: list[str], word: str) -> str:
 def _is_null(name: Name, bindings: list[object]) -> str:
     """Nothing was recorded. A param that is None counts as null; a metric that is NaN was recorded."""
     if name.kind == "run":
-        column = {**_TEXT_COLUMNS, **_NUMBER_COLUMNS, "name": "runs.label", "started": "runs.started"}[
-            name.key
-        ]
-        return f"({column} IS NULL)"
-    bindings.append(name.key)
-    none = " AND params.type <> 'null'" if name.kind == "param" else ""
-    table = _MIRROR[name.kind]
-    return f"(NOT EXISTS (SELECT 1 FROM {table} WHERE {table}.run_id = runs.id AND {table}.key = ?{none}))"
+        return f"({_COLUMNS[name.key]} IS NULL)"
+    value = expression(name.number)
+    if name.kind != "param":
+        return f"({value} IS NULL)"
+    bindings.append(NULL)
+    return f"({value} IS NULL OR {value} = ?)"
 
 
 def _compare(name: Name, operator: str, values: list[Literal], text: str, bindings: list[object]) -> str:
@@ -150,96 +150,97 @@ def _compare(name: Name, operator: str, values: list[Literal], text: str, bindin
     test = "=" if negated else operator
     if name.kind == "run":
         inner = _run_test(name, test, values, text, bindings)
-        return (
-            f"({inner.present} AND NOT {inner.condition})"
-            if negated
-            else f"({inner.present} AND {inner.condition})"
-        )
-    table = _MIRROR[name.kind]
-    bindings.append(name.key)
-    one = {"param": _param_test, "metric": _metric_test, "tag": _tag_test}[name.kind]
-    condition = _balanced([one(test, value, text, bindings) for value in values], "OR")
-    if negated:
-        condition = f"NOT {condition}"
-    return (
-        f"(EXISTS (SELECT 1 FROM {table} WHERE {table}.run_id = runs.id AND {table}.key = ? AND {condition}))"
-    )
+        present, condition = inner.present, inner.condition
+    else:
+        value = expression(name.number)
+        one = {"param": _param_test, "metric": _metric_test, "tag": _tag_test}[name.kind]
+        present = f"{value} IS NOT NULL"
+        condition = _balanced([one(value, test, literal, text, bindings) for literal in values], "OR")
+    return f"({present} AND NOT {condition})" if negated else f"({present} AND {condition})"
 
 
-def _param_test(operator: str, literal: Literal, text: str, bindings: list[object]) -> str:
+def _param_test(value: str, operator: str, literal: Literal, text: str, bindings: list[object]) -> str:
     """The test of one param with one value: booleans with booleans, numbers with numbers, text with text.
 
     A quoted value also meets numbers and booleans, since MLflow quotes every param.
     """
-    value = literal.value
+    wanted = literal.value
     if operator == "like":
         bindings.append(like_pattern(literal, text))
-        return "(CASE params.type WHEN 'str' THEN params.text ELSE params.value END LIKE ?)"
+        return f"(CAST({value} AS TEXT) LIKE ?)"
     sql = _SQL[operator]
-    if isinstance(value, bool):
-        bindings.append(float(value))
-        return f"(params.type = 'bool' AND params.number {sql} ?)"
-    if isinstance(value, float):
-        if math.isnan(value):
-            return _nan(operator, "(params.type = 'float' AND params.number IS NULL)")
-        bindings.append(value)
-        return f"(params.type IN ('int', 'float') AND coalesce(params.number {sql} ?, 0))"
-    bindings.append(value)
-    tests = [f"(params.type = 'str' AND params.text {sql} ?)"]
-    number = as_number(value)
+    if isinstance(wanted, bool):
+        return _boolean(value, sql, wanted, bindings)
+    if isinstance(wanted, float):
+        return _is_number(value, operator, wanted, bindings)
+    bindings.append(wanted)
+    tests = [f"(typeof({value}) = 'text' AND {value} {sql} ?)"]
+    number = as_number(wanted)
     if number is not None:
-        bindings.append(number)
-        tests.append(f"(params.type IN ('int', 'float') AND coalesce(params.number {sql} ?, 0))")
+        tests.append(_is_number(value, operator, number, bindings))
     if operator == "=":
-        if value.lower() in ("true", "false"):
-            bindings.append(float(value.lower() == "true"))
-            tests.append("(params.type = 'bool' AND params.number = ?)")
-        bindings.append(value)
-        tests.append("(params.type <> 'str' AND params.value = ?)")
+        if wanted.lower() in ("true", "false"):
+            tests.append(_boolean(value, "=", wanted.lower() == "true", bindings))
+        bindings.append(wanted)
+        tests.append(f"(typeof({value}) <> 'text' AND CAST({value} AS TEXT) = ?)")
     return f"({' OR '.join(tests)})"
 
 
-def _metric_test(operator: str, literal: Literal, text: str, bindings: list[object]) -> str:
-    """The test of a metric's last value. NaN is stored as NULL: it is equal to ``nan`` and in no range."""
-    value = literal.value
-    number = as_number(value) if isinstance(value, str) else value
+def _boolean(value: str, sql: str, wanted: bool, bindings: list[object]) -> str:
+    # b"false" sorts before b"true", as False does before True
+    bindings.append(b"true" if wanted else b"false")
+    return f"({value} IN (x'74727565', x'66616c7365') AND {value} {sql} ?)"
+
+
+def _is_number(value: str, operator: str, wanted: float, bindings: list[object]) -> str:
+    """The test of a number. NaN is a blob: it is equal to ``nan`` and in no range."""
+    if math.isnan(wanted):
+        bindings.append(NAN)
+        return f"({value} {_SQL[operator]} ?)" if operator == "=" else "(? IS NULL)"
+    sql = _SQL[operator]
+    bindings += [wanted, wanted]
+    # Integers of more than 64 bits are kept as their digits, and compared as floats.
+    digits = f"typeof({value}) = 'blob' AND json_type(CAST({value} AS TEXT)) = 'integer'"
+    return f"(({value} {sql} ? AND {value} < '') OR ({digits} AND CAST({value} AS REAL) {sql} ?))"
+
+
+def _metric_test(value: str, operator: str, literal: Literal, text: str, bindings: list[object]) -> str:
+    """The test of a metric's last value."""
+    wanted = literal.value
+    number = as_number(wanted) if isinstance(wanted, str) else wanted
     if operator == "like" or isinstance(number, bool) or number is None:
         raise reject(
             text, literal.column, f"A metric is a number; compare it with one, not with {literal.shown}."
         )
+    bindings.append(NAN if math.isnan(number) else number)
     if math.isnan(number):
-        return _nan(operator, "(metrics.last IS NULL)")
-    bindings.append(number)
-    return f"coalesce(metrics.last {_SQL[operator]} ?, 0)"
+        return f"({value} = ?)" if operator == "=" else "(? IS NULL)"
+    return f"({value} {_SQL[operator]} ? AND {value} < '')"
 
 
-def _nan(operator: str, is_nan: str) -> str:
-    return is_nan if operator == "=" else "0"
-
-
-def _tag_test(operator: str, literal: Literal, text: str, bindings: list[object]) -> str:
+def _tag_test(value: str, operator: str, literal: Literal, text: str, bindings: list[object]) -> str:
     """The test of a tag. Tags are text; with a number, those that are written as numbers are compared."""
-    value = literal.value
+    wanted = literal.value
     if operator == "like":
         bindings.append(like_pattern(literal, text))
-        return "(tags.value LIKE ?)"
-    if isinstance(value, float):
+        return f"({value} LIKE ?)"
+    if isinstance(wanted, float):
         tests = []
         if operator == "=":
             bindings.append(literal.shown)
-            tests.append("(tags.value = ?)")
-        if not math.isnan(value):
-            bindings.append(value)
+            tests.append(f"({value} = ?)")
+        if not math.isnan(wanted):
+            bindings.append(wanted)
             # CAST turns text that is no number into 0, so JSON's own idea of a number is asked first.
-            is_number = "json_type(tags.value) IN ('integer', 'real')"
-            compared = f"{is_number} AND CAST(tags.value AS REAL) {_SQL[operator]} ?"
-            tests.append(f"(CASE WHEN json_valid(tags.value) THEN {compared} ELSE 0 END)")
+            is_number = f"json_type({value}) IN ('integer', 'real')"
+            compared = f"{is_number} AND CAST({value} AS REAL) {_SQL[operator]} ?"
+            tests.append(f"(CASE WHEN json_valid({value}) THEN {compared} ELSE 0 END)")
         return f"({' OR '.join(tests)})" if tests else "0"
-    if isinstance(value, bool):
-        bindings.append(str(value).lower())
-        return f"(lower(tags.value) {_SQL[operator]} ?)"
-    bindings.append(value)
-    return f"(tags.value {_SQL[operator]} ?)"
+    if isinstance(wanted, bool):
+        bindings.append(str(wanted).lower())
+        return f"(lower({value}) {_SQL[operator]} ?)"
+    bindings.append(wanted)
+    return f"({value} {_SQL[operator]} ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,8 +277,8 @@ def _name_test(operator: str, literal: Literal, text: str, bindings: list[object
         value = like_pattern(literal, text) if operator == "like" else _text_of(literal, text)
         bindings += [value, value]
         word = "LIKE" if operator == "like" else "="
-        return f"(runs.name {word} ? OR runs.label {word} ?)"
-    return _text_test("runs.label", operator, literal, text, bindings)
+        return f"({_NAME} {word} ? OR {_LABEL} {word} ?)"
+    return _text_test(_LABEL, operator, literal, text, bindings)
 
 
 def _text_test(
@@ -330,16 +331,12 @@ def _time_test(operator: str, literal: Literal, text: str, bindings: list[object
             return f"(runs.started {'<' if operator == '<=' else '>='} ?)"
 
 
-def _sort_expressions(name: Name) -> tuple[list[str], list[object]]:
+def _sort_expressions(name: Name) -> list[str]:
     if name.kind == "run":
-        if name.key == "name":
-            return ["runs.name", "runs.number"], []
-        return [{**_TEXT_COLUMNS, **_NUMBER_COLUMNS, "started": "runs.started"}[name.key]], []
-    table = _MIRROR[name.kind]
-    # A param may be a number in one run and text in the next: numbers come first, text after them.
-    columns = {"param": ["number", "text"], "metric": ["last"], "tag": ["value"]}[name.kind]
-    selects = [
-        f"(SELECT {table}.{column} FROM {table} WHERE {table}.run_id = runs.id AND {table}.key = ?)"
-        for column in columns
+        return [_NAME, "runs.number"] if name.key == "name" else [_COLUMNS[name.key]]
+    value = expression(name.number)
+    # A param may be a number in one run and text in the next: numbers come first, text after them in both directions.
+    return [
+        f"CASE WHEN {value} < '' THEN {value} END",
+        f"CASE WHEN typeof({value}) = 'text' THEN {value} END",
     ]
-    return selects, [name.key] * len(columns)

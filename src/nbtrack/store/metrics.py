@@ -1,113 +1,193 @@
-"""SQL of metrics: series as chunks of columns, with a summary beside them for tables."""
+"""SQL of metrics: series as chunks of columns, with a summary beside them for tables.
+
+A series grows at its end by whatever was logged since the last look, so its last `SMALL` points are rewritten now and then;
+`LARGE` points make one chunk for good, since reading a curve costs most per chunk.
+"""
 
 from __future__ import annotations
 
 import math
-import sys
-import zlib
 from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import apsw
 
-from nbtrack.store.values import encodable, from_sql_number, sql_number
+from nbtrack.store.names import Names, expression
+from nbtrack.store.points import Chunk, encode
+from nbtrack.store.values import from_sql, to_sql
 
-CHUNK = 4096
-"""Points of one chunk at most: small enough to be rewritten while it grows, large enough to compress."""
-
-
-def _pack(column: array[Any]) -> bytes:
-    if sys.byteorder == "big":
-        column = column[:]
-        column.byteswap()
-    return zlib.compress(column.tobytes(), 1)
+SMALL, LARGE = 4096, 65536
 
 
-def _unpack(code: str, content: Any) -> array[Any]:
-    column: array[Any] = array(code)
-    column.frombytes(zlib.decompress(content))
-    if sys.byteorder == "big":
-        column.byteswap()
-    return column
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is known of a series without reading it; ``lowest`` and ``highest`` are NaN where all of it is."""
+
+    count: int
+    last: float
+    lowest: float
+    highest: float
+    last_step: int
+    last_time: int
 
 
 class Metrics:
     """The metrics of a store's runs."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, names: Names) -> None:
         self._connection = connection
+        self._names = names
 
-    def append(self, run: str, name: str, points: list[tuple[int | None, float, int]]) -> None:
-        """Add points (step, value, time in ns) to a series; a step of None counts on from the last one."""
-        name = encodable(name)
-        summary = next(
+    def append(
+        self, run: str, name: str, steps: Sequence[int] | None, values: array[float], times: array[int]
+    ) -> None:
+        """Add points to a series of the run with the id `run`.
+
+        Parameters
+        ----------
+        steps
+            The steps; None counts on from the series' last one.
+        values
+            The values, one at least.
+        times
+            When each was logged, Unix time in nanoseconds; milliseconds are kept.
+        """
+        (key,) = next(self._connection.execute("SELECT key FROM runs WHERE id = ?", (run,)))
+        number = self._names.number("metric", name)
+        old = self._summary(key, number)
+        if steps is None:
+            first = old.last_step + 1 if old else 0
+            steps = (
+                range(first, first + len(values)) if first + len(values) < 2**63 else [first] * len(values)
+            )
+        else:
+            steps = [max(-(2**63), min(step, 2**63 - 1)) for step in steps]
+        moments = array("q", [time // 1_000_000 for time in times])
+        numbers = values if not any(map(math.isnan, values)) else [v for v in values if not math.isnan(v)]
+        bounds = [*numbers, *((old.lowest, old.highest) if old and not math.isnan(old.lowest) else ())]
+        count = (old.count if old else 0) + len(values)
+        if count > 1:
+            self._append_columns(key, number, old, steps, values, moments)
+        self._names.set(key, "metric", {name: to_sql(values[-1])})
+        self._connection.execute(
+            "INSERT OR REPLACE INTO metrics (run, name, count, lowest, highest, last_step, last_time)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                key,
+                number,
+                count,
+                min(bounds, default=None) if count > 1 else None,
+                max(bounds, default=None) if count > 1 else None,
+                steps[-1],
+                moments[-1],
+            ),
+        )
+
+    def _summary(self, run: int, number: int) -> Summary | None:
+        row = next(
             self._connection.execute(
-                "SELECT count, lowest, highest, last_step FROM metrics WHERE run_id = ? AND key = ?",
-                (run, name),
+                f"SELECT count, {expression(number)}, lowest, highest, last_step, last_time FROM metrics"
+                " JOIN runs ON runs.key = metrics.run WHERE metrics.run = ? AND metrics.name = ?",
+                (run, number),
             ),
             None,
         )
-        count, lowest, highest, last_step = summary or (0, None, None, -1)
-        low, high = from_sql_number(lowest), from_sql_number(highest)
-        steps, values, times = array("q"), array("d"), array("q")
-        for step, value, time in points:
-            last_step = last_step + 1 if step is None else max(-(2**63), min(step, 2**63 - 1))
-            steps.append(last_step)
-            values.append(value)
-            times.append(time)
-            if not math.isnan(value):
-                low = value if math.isnan(low) else min(low, value)
-                high = value if math.isnan(high) else max(high, value)
-        self._append_columns(run, name, count, steps, values, times)
-        self._connection.execute(
-            "INSERT INTO metrics (run_id, key, position, count, last, lowest, highest, last_step, last_time)"
-            " VALUES (?1, ?2, (SELECT count(*) FROM metrics WHERE run_id = ?1), ?3, ?4, ?5, ?6, ?7, ?8)"
-            " ON CONFLICT (run_id, key) DO UPDATE SET count = excluded.count, last = excluded.last,"
-            " lowest = excluded.lowest, highest = excluded.highest, last_step = excluded.last_step,"
-            " last_time = excluded.last_time",
-            (run, name, count + len(points), sql_number(values[-1]), sql_number(low), sql_number(high))
-            + (last_step, times[-1]),
+        if row is None:
+            return None
+        count, last, lowest, highest, last_step, last_time = row
+        last = from_sql(last)
+        if count == 1:  # a single point needs no chunk: the summary is the point
+            lowest = highest = last
+        nan = math.nan
+        return Summary(
+            count,
+            last,
+            nan if lowest is None else lowest,
+            nan if highest is None else highest,
+            last_step,
+            last_time,
         )
 
+    def summaries(self, run: str) -> dict[str, Summary]:
+        """The summary of each series of a run."""
+        rows: list[Any] = self._connection.execute(
+            "SELECT runs.key, names.id, names.name FROM metrics JOIN runs ON runs.key = metrics.run"
+            " JOIN names ON names.id = metrics.name WHERE runs.id = ? ORDER BY names.id",
+            (run,),
+        ).fetchall()
+        found = ((name, self._summary(key, number)) for key, number, name in rows)
+        return {name: summary for name, summary in found if summary is not None}
+
     def _append_columns(
-        self, run: str, name: str, count: int, steps: array[int], values: array[float], times: array[int]
+        self,
+        run: int,
+        name: int,
+        old: Summary | None,
+        steps: Sequence[int],
+        values: array[float],
+        times: array[int],
     ) -> None:
-        """Fill up the last chunk, then begin new ones."""
-        first = count - count % CHUNK
-        if first < count:
-            old = next(
-                self._connection.execute(
-                    "SELECT steps, points, times FROM metric_chunks WHERE run_id = ? AND key = ? AND first = ?",
-                    (run, name, first),
-                )
-            )
-            steps = _unpack("q", old[0]) + steps
-            values = _unpack("d", old[1]) + values
-            times = _unpack("q", old[2]) + times
-        for start in range(0, len(steps), CHUNK):
-            part = slice(start, start + CHUNK)
+        """Fill up the last chunk, then begin new ones; small ones that make a large one become it."""
+        count = old.count if old else 0
+        grown = count % LARGE + len(values)
+        first = count - count % (LARGE if grown >= LARGE else SMALL)
+        if old and old.count == 1:
+            steps = [old.last_step, *steps]
+            values = array("d", [old.last]) + values
+            times = array("q", [old.last_time]) + times
+        elif first < count:
+            parts = [Chunk(content) for content in self._chunks(run, name, first)]
+            steps = [step for part in parts for step in part.steps()] + list(steps)
+            values = _joined("d", [part.values() for part in parts]) + values
+            times = _joined("q", [part.times() for part in parts]) + times
             self._connection.execute(
-                "INSERT OR REPLACE INTO metric_chunks (run_id, key, first, count, steps, points, times)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    run,
-                    name,
-                    first + start,
-                    len(steps[part]),
-                    _pack(steps[part]),
-                    _pack(values[part]),
-                    _pack(times[part]),
-                ),
+                "DELETE FROM metric_chunks WHERE run = ? AND name = ? AND first >= ?", (run, name, first)
             )
+        start = 0
+        while start < len(values):
+            length = LARGE if len(values) - start >= LARGE else SMALL
+            part = slice(start, start + length)
+            self._connection.execute(
+                "INSERT INTO metric_chunks (run, name, first, points) VALUES (?, ?, ?, ?)",
+                (run, name, first + start, encode(steps[part], values[part], times[part])),
+            )
+            start += length
+
+    def _chunks(self, run: int, name: int, first: int = 0) -> Iterator[bytes]:
+        for (content,) in self._connection.execute(
+            "SELECT points FROM metric_chunks WHERE run = ? AND name = ? AND first >= ? ORDER BY first",
+            (run, name, first),
+        ):
+            yield content
+
+    def chunks(self, run: str, name: str) -> list[bytes] | None:
+        """A series as the chunks of `nbtrack.store.points`, in order; None if the run has no such metric."""
+        number = self._names.find("metric", name)
+        row = next(self._connection.execute("SELECT key FROM runs WHERE id = ?", (run,)), None)
+        summary = self._summary(row[0], number) if row and number is not None else None
+        if row is None or number is None or summary is None:
+            return None
+        if summary.count == 1:
+            return [encode([summary.last_step], array("d", [summary.last]), [summary.last_time])]
+        return list(self._chunks(row[0], number))
 
     def series(self, run: str, name: str) -> tuple[list[int], list[float], list[int]] | None:
-        """Steps, values and times (ns) of a series; None if the run has no such metric."""
-        columns: tuple[array[Any], array[Any], array[Any]] = (array("q"), array("d"), array("q"))
-        for chunk in self._connection.execute(
-            "SELECT steps, points, times FROM metric_chunks WHERE run_id = ? AND key = ? ORDER BY first",
-            (run, name),
-        ):
-            for column, code, content in zip(columns, "qdq", chunk, strict=True):
-                column.extend(_unpack(code, content))
-        steps, values, times = columns
-        return (list(steps), list(values), list(times)) if steps else None
+        """Steps, values and times (ms) of a series; None if the run has no such metric."""
+        found = self.chunks(run, name)
+        if found is None:
+            return None
+        parts = [Chunk(content) for content in found]
+        return (
+            [step for part in parts for step in part.steps()],
+            [value for part in parts for value in part.values()],
+            [time for part in parts for time in part.times()],
+        )
+
+
+def _joined(code: str, parts: list[array[Any]]) -> array[Any]:
+    joined: array[Any] = array(code)
+    for part in parts:
+        joined.extend(part)
+    return joined

@@ -8,19 +8,22 @@ from typing import Any
 import apsw
 
 from nbtrack.entities.models import ModelVersion, RegisteredModel
-from nbtrack.store.values import from_sql_number, iso, load
+from nbtrack.store.metrics import Metrics
+from nbtrack.store.values import iso, load
 
 _VERSION = (
-    "SELECT models.name, version, run_id, runs.label, artifact, format, digest, size, type_name, types, description,"
-    " tags, created FROM model_versions JOIN models ON models.id = model LEFT JOIN runs ON runs.id = run_id"
+    "SELECT models.name, version, run_id, run_names.name || '-' || runs.number, artifact, format, digest, size,"
+    " type_name, types, description, tags, created FROM model_versions JOIN models ON models.id = model"
+    " LEFT JOIN runs ON runs.id = run_id LEFT JOIN run_names ON run_names.id = runs.name"
 )
 
 
 class Models:
     """The registered models of a store."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, metrics: Metrics) -> None:
         self._connection = connection
+        self._metrics = metrics
 
     def add_version(
         self,
@@ -108,9 +111,6 @@ class Models:
             tags,
             created,
         ) = row
-        metrics: list[Any] = self._connection.execute(
-            "SELECT key, last FROM metrics WHERE run_id = ? ORDER BY position", (run,)
-        ).fetchall()
         return ModelVersion(
             model=name,
             version=version,
@@ -124,7 +124,7 @@ class Models:
             type_name=type_name,
             types=load(types),
             aliases=[alias for alias, target in aliases.items() if target == version],
-            metrics={key: from_sql_number(last) for key, last in metrics},
+            metrics={key: summary.last for key, summary in self._metrics.summaries(run).items()},
             description=description,
             tags=load(tags),
         )

@@ -1,8 +1,12 @@
-"""SQL of runs: rows, params, tags, notes, numbers, and the search for them."""
+"""SQL of runs: rows, params, tags, notes, numbers, and the search for them.
+
+A run is a row of ``runs``: its own columns, and one for each name of a param, metric or tag (`nbtrack.store.names`). Runs in
+the trash stay there with the moment of their deletion; every question here passes over them.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +16,30 @@ import apsw
 from nbtrack.entities.records import EnvironmentSeen, RunEnded, RunStarted
 from nbtrack.entities.runs import JSONValue, Revision, RunRow, RunStatus
 from nbtrack.store.filters import KnownNames, Order, Query
-from nbtrack.store.values import encodable, from_sql_number, iso, load, param_columns
+from nbtrack.store.names import WIDE, Kind, Names, expression
+from nbtrack.store.values import encodable, from_sql, iso, to_sql
 
-_COLUMNS = "runs.id, runs.label, experiments.name, runs.status, runs.started, runs.duration, runs.notebook, runs.cell_id"
-_FROM = "FROM runs JOIN experiments ON experiments.id = runs.experiment"
+LABEL = "run_names.name || '-' || runs.number"
+"""A run's name as people write it: ``forest-3``."""
+
+_NAMED = (
+    "JOIN run_names ON run_names.id = runs.name JOIN experiments ON experiments.id = run_names.experiment"
+)
+_LIVE = "runs.deleted IS NULL"
+
+
+def _text(column: str) -> str:
+    return f"(SELECT text FROM texts WHERE id = runs.{column})"
+
+
+_COLUMNS = (
+    f"runs.key, runs.id, {LABEL}, experiments.name, runs.status, runs.started, runs.duration, "
+    f"{_text('notebook')}, {_text('cell')}"
+)
+_OWN = 9
+"""How many columns `_COLUMNS` names."""
+
+_NUMBERED = re.compile(r"(.+)-([1-9][0-9]{0,17})", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +47,7 @@ class RunRecord:
     """What the store keeps of a run beside its table row."""
 
     id: str
-    experiment: int
+    experiment: str
     name: str
     number: int
     process: str
@@ -37,69 +61,95 @@ class RunRecord:
 class Runs:
     """The runs of a store."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, names: Names) -> None:
         self._connection = connection
+        self._names = names
 
     def _one(self, sql: str, bindings: Sequence[Any] = ()) -> Any:
         return next(self._connection.execute(sql, bindings), None)
 
+    def _intern(self, text: str | None) -> int | None:
+        """The number of a text that many runs share."""
+        if text is None:
+            return None
+        text = encodable(text)
+        row = self._one("SELECT id FROM texts WHERE text = ?", (text,)) or self._one(
+            "INSERT INTO texts (text) VALUES (?) RETURNING id", (text,)
+        )
+        return int(row[0])
+
+    def key(self, run: str) -> int | None:
+        """The row's number of the run with this id, in the trash or not."""
+        row = self._one("SELECT key FROM runs WHERE id = ?", (run,))
+        return row[0] if row else None
+
     def start(self, record: RunStarted) -> None:
         """Add a run; its number follows the last one that was given to its name in its experiment."""
-        if self._one("SELECT 1 FROM runs WHERE id = ?", (record.run,)):
+        if self.key(record.run) is not None:
             return
-        experiment_name, name = encodable(record.experiment), encodable(record.name)
-        self._connection.execute("INSERT OR IGNORE INTO experiments (name) VALUES (?)", (experiment_name,))
-        (experiment,) = self._one("SELECT id FROM experiments WHERE name = ?", (experiment_name,))
-        (number,) = self._one(
-            "INSERT INTO run_numbers (experiment, name, last) VALUES (?, ?, 1)"
-            " ON CONFLICT (experiment, name) DO UPDATE SET last = last + 1 RETURNING last",
-            (experiment, name),
-        )
+        name, number = self.next_number(record.experiment, record.name)
         self._connection.execute(
-            "INSERT INTO runs (id, experiment, name, number, label, status, process, notebook, cell_id, directory,"
-            " environment, started) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (record.run, experiment, name, number, f"{name}-{number}", RunStatus.RUNNING, record.process)
-            + (record.notebook, record.cell_id, record.directory, record.environment, record.time),
+            "INSERT INTO runs (id, name, number, status, process, notebook, cell, directory, environment, started)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (record.run, name, number, RunStatus.RUNNING, self._intern(record.process))
+            + (self._intern(record.notebook), self._intern(record.cell_id), self._intern(record.directory))
+            + (self._intern(record.environment), record.time),
         )
+
+    def next_number(self, experiment: str, name: str) -> tuple[int, int]:
+        """The next number of a name in an experiment: the key of the name, and the number. None is given twice."""
+        experiment = encodable(experiment)
+        self._connection.execute("INSERT OR IGNORE INTO experiments (name) VALUES (?)", (experiment,))
+        key, number = self._one(
+            "INSERT INTO run_names (experiment, name, last) VALUES ((SELECT id FROM experiments WHERE name = ?), ?, 1)"
+            " ON CONFLICT (experiment, name) DO UPDATE SET last = last + 1 RETURNING id, last",
+            (experiment, encodable(name)),
+        )
+        return int(key), int(number)
 
     def resume(self, run: str, process: str) -> None:
         """Mark a run as running again, in another process perhaps."""
         self._connection.execute(
-            "UPDATE runs SET status = ?, process = ? WHERE id = ?", (RunStatus.RUNNING, process, run)
+            "UPDATE runs SET status = ?, process = ? WHERE id = ?",
+            (RunStatus.RUNNING, self._intern(process), run),
         )
 
     def end(self, record: RunEnded) -> None:
         """Mark a run as ended; the time spent in several parts adds up."""
         self._connection.execute(
-            "UPDATE runs SET status = ?, ended = ?, duration = coalesce(duration, 0) + ?, traceback = ? WHERE id = ?",
-            (record.status, record.time, record.duration, record.traceback, record.run),
+            "UPDATE runs SET status = ?, ended = ?, duration = coalesce(duration, 0) + ? WHERE id = ?",
+            (record.status, record.time, record.duration, record.run),
         )
+        self._connection.execute(
+            "DELETE FROM tracebacks WHERE run = (SELECT key FROM runs WHERE id = ?)", (record.run,)
+        )
+        if record.traceback is not None:
+            self._connection.execute(
+                "INSERT INTO tracebacks (run, traceback) SELECT key, ? FROM runs WHERE id = ?",
+                (encodable(record.traceback), record.run),
+            )
 
     def crash(self, process: str, time: int) -> int:
         """Mark the runs that a dead process left open as crashed; how many there were."""
         self._connection.execute(
             "UPDATE runs SET status = ?, ended = ?, duration = coalesce(duration, max(0, (? - started) / 1e9))"
-            " WHERE process = ? AND status = ?",
-            (RunStatus.CRASHED, time, time, process, RunStatus.RUNNING),
+            " WHERE process = (SELECT id FROM texts WHERE text = ?) AND status = 'running'",
+            (RunStatus.CRASHED, time, time, process),
         )
         return self._connection.changes()
 
     def set_params(self, run: str, params: dict[str, JSONValue]) -> None:
         """Add or replace params."""
-        self._connection.executemany(
-            "INSERT INTO params (run_id, key, value, type, number, text, position)"
-            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT count(*) FROM params WHERE run_id = ?1))"
-            " ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value, type = excluded.type,"
-            " number = excluded.number, text = excluded.text",
-            ((run, encodable(key), *param_columns(value)) for key, value in params.items()),
-        )
+        self._set(run, "param", {name: to_sql(value) for name, value in params.items()})
 
     def set_tags(self, run: str, tags: dict[str, str]) -> None:
         """Add or replace tags."""
-        self._connection.executemany(
-            "INSERT OR REPLACE INTO tags (run_id, key, value) VALUES (?, ?, ?)",
-            ((run, encodable(key), encodable(value)) for key, value in tags.items()),
-        )
+        self._set(run, "tag", {name: encodable(value) for name, value in tags.items()})
+
+    def _set(self, run: str, kind: Kind, values: dict[str, Any]) -> None:
+        key = self.key(run)
+        if key is not None:
+            self._names.set(key, kind, values)
 
     def add_note(self, run: str, note: str) -> None:
         """Add a sentence about the run."""
@@ -129,18 +179,29 @@ class Runs:
         """Remember the state of the git repository."""
         self._connection.execute(
             "UPDATE runs SET git_commit = ?, git_branch = ?, git_dirty = ? WHERE id = ?",
-            (revision.commit, revision.branch, revision.dirty, run),
+            (self._intern(revision.commit), self._intern(revision.branch), revision.dirty, run),
         )
 
     def record(self, run: str) -> RunRecord:
         """What the store keeps of a run beside its table row."""
-        *plain, commit, branch, dirty = self._one(
-            "SELECT id, experiment, name, number, process, directory, environment, started, traceback,"
-            " git_commit, git_branch, git_dirty FROM runs WHERE id = ?",
+        (
+            identifier,
+            experiment,
+            name,
+            number,
+            process,
+            directory,
+            environment,
+            started,
+            traceback,
+            *revision,
+        ) = self._one(
+            f"SELECT runs.id, experiments.name, run_names.name, number, {_text('process')}, {_text('directory')},"
+            f" {_text('environment')}, started, (SELECT traceback FROM tracebacks WHERE run = runs.key),"
+            f" {_text('git_commit')}, {_text('git_branch')}, git_dirty FROM runs {_NAMED} WHERE runs.id = ?",
             (run,),
         )
-        revision = Revision(commit=commit, branch=branch, dirty=None if dirty is None else bool(dirty))
-        identifier, experiment, name, number, process, directory, environment, started, traceback = plain
+        commit, branch, dirty = revision
         return RunRecord(
             id=identifier,
             experiment=experiment,
@@ -151,25 +212,30 @@ class Runs:
             environment=environment,
             started=started,
             traceback=traceback,
-            revision=revision,
+            revision=Revision(commit=commit, branch=branch, dirty=None if dirty is None else bool(dirty)),
         )
 
     def has(self, run: str) -> bool:
-        """Whether there is a run of this id."""
-        return self._one("SELECT 1 FROM runs WHERE id = ?", (run,)) is not None
+        """Whether there is a run of this id, in the trash or not."""
+        return self.key(run) is not None
 
     def find(self, label: str) -> list[tuple[str, str]]:
         """The runs called `label` (``forest-3``): id and experiment of each."""
+        parts = _NUMBERED.fullmatch(label)
+        if parts is None:
+            return []
         rows = self._connection.execute(
-            f"SELECT runs.id, experiments.name {_FROM} WHERE runs.label = ? ORDER BY experiments.name",
-            (label,),
+            f"SELECT runs.id, experiments.name FROM runs {_NAMED} WHERE run_names.name = ? AND runs.number = ?"
+            f" AND {_LIVE} ORDER BY experiments.name",
+            (parts[1], int(parts[2])),
         )
         return [(run, experiment) for run, experiment in rows]
 
     def find_by_id(self, prefix: str) -> list[tuple[str, str]]:
         """The runs whose id begins with `prefix`: id and ``experiment/label``."""
         rows = self._connection.execute(
-            f"SELECT runs.id, experiments.name || '/' || runs.label {_FROM} WHERE runs.id >= ? AND runs.id < ? LIMIT 20",
+            f"SELECT runs.id, experiments.name || '/' || {LABEL} FROM runs {_NAMED}"
+            f" WHERE runs.id >= ? AND runs.id < ? AND {_LIVE} LIMIT 20",
             (prefix, prefix + "g"),  # "g" sorts behind every hexadecimal digit and the dash
         )
         return [(run, name) for run, name in rows]
@@ -177,18 +243,23 @@ class Runs:
     def last_of(self, name: str, experiment: str) -> str | None:
         """The id of the newest run of `name` in `experiment`."""
         row = self._one(
-            f"SELECT runs.id {_FROM} WHERE runs.name = ? AND experiments.name = ? ORDER BY number DESC LIMIT 1",
+            f"SELECT runs.id FROM runs {_NAMED} WHERE run_names.name = ? AND experiments.name = ? AND {_LIVE}"
+            " ORDER BY number DESC LIMIT 1",
             (name, experiment),
         )
         return row[0] if row else None
 
     def previous(self, run: str) -> str | None:
         """The last run before `run` of the same cell, else of the same name; None if it is the first of both."""
-        for same in ("other.cell_id = runs.cell_id", "other.name = runs.name"):
+        same_cell = (
+            "other.cell = runs.cell AND run_names.experiment ="
+            " (SELECT experiment FROM run_names WHERE id = other.name)"
+        )
+        for same in (same_cell, "other.name = runs.name"):
             row = self._one(
-                "SELECT other.id FROM runs JOIN runs AS other ON other.experiment = runs.experiment"
-                f" AND {same} AND (other.started, other.id) < (runs.started, runs.id)"
-                " WHERE runs.id = ? ORDER BY other.started DESC, other.id DESC LIMIT 1",
+                "SELECT other.id FROM runs JOIN run_names ON run_names.id = runs.name JOIN runs AS other"
+                f" ON {same} AND (other.started, other.key) < (runs.started, runs.key) AND other.deleted IS NULL"
+                " WHERE runs.id = ? ORDER BY other.started DESC, other.key DESC LIMIT 1",
                 (run,),
             )
             if row:
@@ -199,7 +270,7 @@ class Runs:
         """Run names that begin with `prefix`, newest first, each with its experiment."""
         pattern = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         rows = self._connection.execute(
-            f"SELECT runs.label, experiments.name {_FROM} WHERE runs.label LIKE ? ESCAPE '\\'"
+            f"SELECT {LABEL} AS label, experiments.name FROM runs {_NAMED} WHERE label LIKE ? ESCAPE '\\' AND {_LIVE}"
             " ORDER BY runs.started DESC LIMIT ?",
             (pattern, limit),
         )
@@ -207,69 +278,83 @@ class Runs:
 
     def known_names(self) -> KnownNames:
         """All names that a filter may use."""
-
-        def keys(table: str) -> frozenset[str]:
-            return frozenset(key for (key,) in self._connection.execute(f"SELECT DISTINCT key FROM {table}"))
-
-        return KnownNames(params=keys("params"), metrics=keys("metrics"), tags=keys("tags"))
+        found: dict[Kind, dict[str, int]] = {"param": {}, "metric": {}, "tag": {}}
+        for number, kind, name in self._names.all():
+            found[kind][name] = number
+        return KnownNames(params=found["param"], metrics=found["metric"], tags=found["tag"])
 
     def count(self, status: RunStatus | None = None) -> int:
         """How many runs there are, or how many of a status."""
-        (count,) = self._one("SELECT count(*) FROM runs WHERE ?1 IS NULL OR status = ?1", (status,))
+        (count,) = self._one(
+            f"SELECT count(*) FROM runs WHERE {_LIVE} AND (?1 IS NULL OR status = ?1)", (status,)
+        )
         return int(count)
 
     def search(
         self, query: Query, order: Order, experiment: str | None, limit: int, offset: int
     ) -> tuple[int, list[RunRow]]:
         """How many runs match, and a page of them."""
-        where, bindings = f"({query.where})", list(query.bindings)
-        if experiment is not None:
-            where, bindings = f"{where} AND experiments.name = ?", [*bindings, experiment]
-        (total,) = self._one(f"SELECT count(*) {_FROM} WHERE {where}", bindings)
-        rows = self._connection.execute(
-            f"SELECT {_COLUMNS} {_FROM} WHERE {where} ORDER BY {order.order} LIMIT ? OFFSET ?",
-            [*bindings, *order.bindings, limit, offset],
+        source, bindings = _matching(query, experiment)
+        (total,) = self._one(f"SELECT count(*) {source}", bindings)
+        # Two steps: sorting moves keys and not whole rows, and only the page's rows are put together.
+        keys: list[Any] = self._connection.execute(
+            f"SELECT runs.key {source} ORDER BY {order.order} LIMIT ? OFFSET ?",
+            [*bindings, limit, offset],
         ).fetchall()
-        return int(total), self._complete(rows)
+        return int(total), self._rows([key for (key,) in keys])
 
     def rows(self, runs: Sequence[str]) -> list[RunRow]:
-        """The table rows of the given runs, in the given order."""
-        marks = ", ".join("?" * len(runs))
-        rows = self._connection.execute(
-            f"SELECT {_COLUMNS} {_FROM} WHERE runs.id IN ({marks})", runs
-        ).fetchall()
-        by_id = {row.id: row for row in self._complete(rows)}
-        return [by_id[run] for run in runs]
+        """The table rows of the given runs (by id), in the given order."""
+        return self._rows([key for run in runs if (key := self.key(run)) is not None])
 
-    def _complete(self, rows: Iterable[tuple[Any, ...]]) -> list[RunRow]:
-        rows = list(rows)
-        params: dict[str, dict[str, JSONValue]] = defaultdict(dict)
-        metrics: dict[str, dict[str, float]] = defaultdict(dict)
-        tags: dict[str, dict[str, str]] = defaultdict(dict)
-        for run, *_ in rows:  # a point look-up a run: the page is small, and no list of variables has a limit
-            for key, value in self._connection.execute(
-                "SELECT key, value FROM params WHERE run_id = ? ORDER BY position", (run,)
-            ):
-                params[run][key] = load(value)
-            for key, last in self._connection.execute(
-                "SELECT key, last FROM metrics WHERE run_id = ? ORDER BY position", (run,)
-            ):
-                metrics[run][key] = from_sql_number(last)
-            for key, text in self._connection.execute("SELECT key, value FROM tags WHERE run_id = ?", (run,)):
-                tags[run][key] = text
-        return [
-            RunRow(
-                id=run,
-                name=label,
-                experiment=experiment,
-                status=RunStatus(status),
-                started=iso(started),
-                duration=duration,
-                params=params[run],
-                metrics=metrics[run],
-                tags=tags[run],
-                notebook=notebook,
-                cell_id=cell_id,
-            )
-            for run, label, experiment, status, started, duration, notebook, cell_id in rows
-        ]
+    def _rows(self, keys: Iterable[int]) -> list[RunRow]:
+        names = {number: (kind, name) for number, kind, name in self._names.all()}
+        wide = [number for number in names if number <= WIDE]
+        columns = ", ".join([_COLUMNS, *map(expression, wide)])
+        sql = f"SELECT {columns} FROM runs {_NAMED} WHERE runs.key = ?"
+        rows = []
+        for key in keys:
+            row = self._one(sql, (key,))
+            values = {
+                number: value for number, value in zip(wide, row[_OWN:], strict=True) if value is not None
+            }
+            if len(wide) < len(names):
+                rare = self._connection.execute(
+                    "SELECT name, value FROM rare_values WHERE run = ? ORDER BY name", (key,)
+                )
+                values.update((number, value) for number, value in rare)
+            rows.append(_run_row(row[:_OWN], values, names))
+        return rows
+
+
+def _matching(query: Query, experiment: str | None) -> tuple[str, list[Any]]:
+    """``FROM`` and ``WHERE`` of a search and their values. Names are joined only where the query asks for them."""
+    where, bindings = f"({query.where}) AND {_LIVE}", list(query.bindings)
+    if experiment is not None:
+        where += (
+            " AND runs.name IN (SELECT id FROM run_names WHERE experiment ="
+            " (SELECT id FROM experiments WHERE name = ?))"
+        )
+        bindings.append(experiment)
+    return f"FROM runs WHERE {where}", bindings
+
+
+def _run_row(own: Sequence[Any], values: dict[int, Any], names: dict[int, tuple[Kind, str]]) -> RunRow:
+    _, run, label, experiment, status, started, duration, notebook, cell_id = own
+    by_kind: dict[Kind, dict[str, Any]] = {"param": {}, "metric": {}, "tag": {}}
+    for number, value in values.items():
+        kind, name = names[number]
+        by_kind[kind][name] = from_sql(value)
+    return RunRow(
+        id=run,
+        name=label,
+        experiment=experiment,
+        status=RunStatus(status),
+        started=iso(started),
+        duration=duration,
+        params=by_kind["param"],
+        metrics=by_kind["metric"],
+        tags=by_kind["tag"],
+        notebook=notebook,
+        cell_id=cell_id,
+    )

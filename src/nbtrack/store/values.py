@@ -1,4 +1,9 @@
-"""Params and times between Python and SQLite columns, without loss."""
+"""Params, metrics and times between Python and SQLite columns, without loss.
+
+A value is one SQLite value, so that filters compare it as it stands: an integer of up to 64 bits, a float or a text is
+itself; everything else (booleans, None, NaN, larger integers, lists, dicts, text that UTF-8 cannot hold) is its JSON as a
+blob. SQLite orders numbers before texts before blobs, whatever they hold.
+"""
 
 from __future__ import annotations
 
@@ -9,41 +14,26 @@ from typing import Any
 
 from nbtrack.entities.runs import JSONValue
 
+NULL = b"null"
+NAN = b"NaN"
 
-def param_columns(value: JSONValue) -> tuple[str, str, float | None, str | None]:
-    """A param as its columns: JSON, type, and the number or text that filters compare.
+SQLValue = int | float | str | bytes | None
 
-    The JSON keeps NaN, infinities and integers of any size; ``number`` is NULL for NaN, which matches no range.
-    """
-    encoded = json.dumps(value, separators=(",", ":"))
-    if value is None:
-        return encoded, "null", None, None
-    if isinstance(value, bool):
-        return encoded, "bool", float(value), None
-    if isinstance(value, int):
-        return encoded, "int", _as_float(value), None
+
+def to_sql(value: JSONValue) -> SQLValue:
+    """A value as SQLite keeps it; never None, which stands for "not recorded"."""
     if isinstance(value, float):
-        return encoded, "float", sql_number(value), None
-    if isinstance(value, str):
-        return encoded, "str", None, encodable(value)
-    return encoded, "json", None, None
+        return NAN if math.isnan(value) else value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if -(2**63) <= value < 2**63 else json.dumps(value).encode()
+    if isinstance(value, str) and encodable(value) == value:
+        return value
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _as_float(value: int) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
-
-
-def sql_number(value: float) -> float | None:
-    """NaN as NULL: SQLite has no NaN and would make it NULL silently."""
-    return None if math.isnan(value) else value
-
-
-def from_sql_number(value: float | None) -> float:
-    """The reverse of `sql_number`."""
-    return math.nan if value is None else value
+def from_sql(stored: SQLValue) -> Any:
+    """The reverse of `to_sql`."""
+    return json.loads(stored) if isinstance(stored, bytes) else stored
 
 
 def encodable(text: str) -> str:

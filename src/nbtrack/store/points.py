@@ -1,0 +1,160 @@
+"""The points of a series as bytes: what a chunk in the store holds and what travels to whoever wants the curve.
+
+Layout, little-endian: ``count u32 | width of values u8``, then three columns: steps, times (ms since 1970), values.
+
+* Steps and times: ``first i64 | least i64 | width u8``, then planes of what each difference between neighbours has above the
+  least one, in numbers of 0 (all differences are equal), 1, 2, 4 or 8 bytes.
+* Values: planes of float32 where that holds every value exactly (deep-learning frameworks give such), else of float64.
+
+Planes: a column of w-byte numbers is cut into w strings, the first bytes of all numbers, the second bytes, and so on; each
+is ``length u32 | packed u8 | content``, compressed where that pays. The upper bytes of neighbours are alike and shrink to
+little, the lower ones are noise that no compressor should waste time on (byte shuffle, as in Blosc and HDF5).
+"""
+
+from __future__ import annotations
+
+import operator
+import struct
+import sys
+import zlib
+from array import array
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+_HEAD = struct.Struct("<IB")
+_INTEGERS = struct.Struct("<qqB")
+_PLANE = struct.Struct("<IB")
+_CODES = {0: "", 1: "B", 2: "H", 4: "I", 8: "Q"}
+_ALL = 2**64 - 1
+
+FLOAT32, FLOAT64 = 4, 8
+
+_WORTH = 0.95
+"""A plane that shrinks to more than this part of itself is left as it is: it would only cost time to read."""
+
+
+def encode(steps: Sequence[int], values: array[float], times: Sequence[int]) -> bytes:
+    """A chunk of one point or more: steps (int64), values (float64), times (ms since 1970, int64)."""
+    width, column = _narrow(values)
+    head = _HEAD.pack(len(values), width)
+    return b"".join([head, *_integers(steps), *_integers(times), *_planes(_little(column), width)])
+
+
+def _narrow(values: array[float]) -> tuple[int, array[float]]:
+    """The values as float32 if no bit of any is lost by it."""
+    try:
+        narrow: array[float] = array("f", values)
+    except OverflowError:
+        return FLOAT64, values
+    return (FLOAT32, narrow) if array("d", narrow).tobytes() == values.tobytes() else (FLOAT64, values)
+
+
+def _little(column: array[Any]) -> bytes:
+    if sys.byteorder == "big":
+        column = column[:]
+        column.byteswap()
+    return column.tobytes()
+
+
+def _integers(column: Sequence[int]) -> list[bytes]:
+    differences = list(map(operator.sub, column[1:], column))
+    least = min(differences, default=1)
+    most = max(differences, default=1) - least
+    width = next(width for width in (0, 1, 2, 4, 8) if width == 8 or most < 1 << 8 * width)
+    head = _INTEGERS.pack(column[0], _signed(least), width)
+    if width == 0:
+        return [head]
+    # Modulo 2^64: a step may jump from one end of the range to the other, and the sums below come out right all the same.
+    above = array(_CODES[width], [(difference - least) & _ALL for difference in differences])
+    return [head, *_planes(_little(above), width)]
+
+
+def _signed(number: int) -> int:
+    return ((number + 2**63) & _ALL) - 2**63
+
+
+def _planes(content: bytes, width: int) -> list[bytes]:
+    parts = []
+    for index in range(width):
+        plane = content[index::width]
+        packed = zlib.compress(plane, 1)
+        if len(packed) < _WORTH * len(plane):
+            parts += [_PLANE.pack(len(packed), 1), packed]
+        else:
+            parts += [_PLANE.pack(len(plane), 0), plane]
+    return parts
+
+
+class Chunk:
+    """A chunk to read from. Only the columns that are asked for are unpacked.
+
+    Raises
+    ------
+    struct.error, zlib.error, ValueError
+        If the content is no chunk; also from the methods.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.count, self.width = _HEAD.unpack_from(content)
+        self._times_at = self._behind_integers(_HEAD.size)
+
+    def even_steps(self) -> tuple[int, int] | None:
+        """First step and stride, where the steps are evenly spaced."""
+        first, stride, width = _INTEGERS.unpack_from(self._content, _HEAD.size)
+        return (first, stride) if width == 0 else None
+
+    def steps(self) -> array[int]:
+        """The steps."""
+        return self._sums(_HEAD.size)
+
+    def times(self) -> array[int]:
+        """The times in milliseconds since 1970."""
+        return self._sums(self._times_at)
+
+    def value_bytes(self) -> bytearray:
+        """The values as little-endian floats of `width` bytes each."""
+        return self._unpack(self._behind_integers(self._times_at), self.width, self.count)
+
+    def values(self) -> array[float]:
+        """The values."""
+        column = _from_little("f" if self.width == FLOAT32 else "d", self.value_bytes())
+        return column if self.width == FLOAT64 else array("d", column)
+
+    def _behind_integers(self, position: int) -> int:
+        _, _, width = _INTEGERS.unpack_from(self._content, position)
+        position += _INTEGERS.size
+        for _ in range(width):
+            length, _ = _PLANE.unpack_from(self._content, position)
+            position += _PLANE.size + length
+        return position
+
+    def _unpack(self, position: int, width: int, count: int) -> bytearray:
+        column = bytearray(count * width)
+        for index in range(width):
+            length, packed = _PLANE.unpack_from(self._content, position)
+            position += _PLANE.size
+            plane = self._content[position : position + length]
+            column[index::width] = zlib.decompress(plane) if packed else plane
+            position += length
+        return column
+
+    def _sums(self, position: int) -> array[int]:
+        first, least, width = _INTEGERS.unpack_from(self._content, position)
+        differences: Sequence[int] = [least] * (self.count - 1)
+        if width:
+            column = self._unpack(position + _INTEGERS.size, width, self.count - 1)
+            differences = [number + least for number in _from_little(_CODES[width], column)]
+        try:
+            return array("q", accumulate(differences, initial=first))
+        except OverflowError:  # a jump over more than half of the range, kept modulo 2^64
+            return array("q", map(_signed, accumulate(differences, initial=first)))
+
+
+def _from_little(code: str, content: bytes | bytearray) -> array[Any]:
+    column: array[Any] = array(code)
+    column.frombytes(content)
+    if sys.byteorder == "big":
+        column.byteswap()
+    return column
