@@ -339,7 +339,7 @@ def test_an_execution_that_never_told_its_end_does_not_hide_the_next(kernel: Any
     kernel.run(
         "import gc\nfrom nbtrack.ipython.hooks import CellHooks\n"
         "hooks = next(o for o in gc.get_objects() if type(o) is CellHooks)\n"
-        "hooks._stack.extend([None, None])"
+        "for _ in range(2):\n    hooks.executions.push(object())"
     )
     kernel.run("%%track next\nx = 1")
     assert store(folder).runs.get("next-1").params == {"x": 1}

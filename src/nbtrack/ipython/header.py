@@ -122,6 +122,14 @@ def _tag(text: str) -> tuple[str, str]:
     return key, value
 
 
+def _without_header(lines: list[str]) -> list[str]:
+    """The cell as a plain one, with its line numbers where it can have them: another cell magic must stand first."""
+    if not lines or not _MAGIC.fullmatch(lines[0].strip()):
+        return lines
+    body = lines[1:]
+    return body if body and body[0].startswith("%%") else ["#\n", *body]
+
+
 class HeaderTransformer:
     """An input transformer: a cell headed ``%%track`` runs as the plain cell below the header.
 
@@ -134,7 +142,16 @@ class HeaderTransformer:
         self._bodies: dict[int, str] = {}
 
     def __call__(self, lines: list[str]) -> list[str]:
-        """The lines to run instead of `lines`."""
+        """The lines to run instead of `lines`.
+
+        IPython would show what is raised here as the cell's own error, and let `SystemExit` end the kernel.
+        """
+        try:
+            return self._lines(lines)
+        except BaseException:  # noqa: BLE001 - see above
+            return _without_header(lines)
+
+    def _lines(self, lines: list[str]) -> list[str]:
         if not lines or not (found := _MAGIC.fullmatch(lines[0].strip())):
             return lines
         arguments, body = found["arguments"].strip(), lines[1:]
@@ -143,10 +160,9 @@ class HeaderTransformer:
         except InvalidInput:
             return lines
         self._bodies[threading.get_ident()] = "".join(body)
-        if body and body[0].startswith("%%"):
-            return body  # another cell magic, which must stand first
-        if any(line.lstrip().startswith("from __future__") for line in body):
-            return ["#\n", *body]  # which must be the first statement
+        first = "".join(body[:1])
+        if first.startswith("%%") or any(line.lstrip().startswith("from __future__") for line in body):
+            return _without_header(lines)
         return [f"get_ipython().run_line_magic('track', {f'--header {arguments}'!r})\n", *body]
 
     @property

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import functools
+import os
 import shutil
-import threading
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -20,57 +18,20 @@ from nbtrack.capture.recorder import ActiveRun
 from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
 from nbtrack.errors import InvalidInput, NbtrackError
+from nbtrack.ipython.executions import Execution, Executions, Frame
+from nbtrack.ipython.guard import guarded
 from nbtrack.ipython.header import DEFAULT_NAME, HeaderTransformer, RunRequest, find_header, parse_request
 from nbtrack.ipython.line import show_line, show_problem
 from nbtrack.ipython.notebook import notebook_path
 from nbtrack.ipython.outputs import OutputCollector, error_output
-from nbtrack.session import Session, format_traceback
-
-P = ParamSpec("P")
-T = TypeVar("T")
+from nbtrack.session import Session, format_traceback, status_of
 
 SNAPSHOT_LIMIT = 200_000_000
 """A notebook file of more bytes than this is not copied; the snapshot is made from the executions."""
 
-
-@dataclass(slots=True)
-class Frame:
-    """One execution under way: its capture, and the run that it belongs to."""
-
-    info: Any
-    capture: CellCapture
-    outputs: OutputCollector
-    cell_id: str | None = None
-    notebook: str | None = None
-    request: RunRequest = field(default_factory=RunRequest)
-    run: ActiveRun | None = None
-    ends_run: bool = False
-    looked: bool = False
-    problem: str | None = None
-    began: float = field(default_factory=time.perf_counter)
-
-
-def guarded(method: Callable[P, T]) -> Callable[P, T | None]:
-    """A callback from which nothing escapes.
-
-    `SystemExit` and `GeneratorExit` would end the kernel, and any other exception would be printed into the person's
-    cell. An interrupt that lands here is the person's: their cell has already ended or not yet begun, so it only cuts our
-    work short.
-    """
-
-    @functools.wraps(method)
-    def call(*args: P.args, **kwargs: P.kwargs) -> T | None:
-        try:
-            return method(*args, **kwargs)
-        except BaseException as problem:  # noqa: BLE001 - see the docstring
-            hooks: Any = args[0]
-            with contextlib.suppress(BaseException):
-                hooks.session.note_problem(f"{method.__name__}: {type(problem).__name__}: {problem}")
-                if not isinstance(problem, (NbtrackError, KeyboardInterrupt)):
-                    hooks.session.note_traceback(format_traceback(problem))
-            return None
-
-    return call
+NOT_WIRED = (
+    "the shell's events were taken away from nbtrack by other code; %reload_ext nbtrack sets them again"
+)
 
 
 class CellHooks:
@@ -84,8 +45,7 @@ class CellHooks:
         self.bracket: ActiveRun | None = None
         """The run between ``%track start`` and ``%track end``."""
         self.notebook: str | None = None
-        self._stacks: dict[int, list[Frame | None]] = {}
-        self._requests: dict[int, str] = {}
+        self.executions = Executions(shell)
         self._models: dict[int, tuple[weakref.ref[object], ActiveRun]] = {}
         self._metrics: dict[str, float] = {}
         session.open_run = self._open_run
@@ -99,39 +59,46 @@ class CellHooks:
             "post_execute": self.post_execute,
         }
 
-    @property
-    def _stack(self) -> list[Frame | None]:
-        # Subshells run cells on threads of their own, interleaved with the main one.
-        return self._stacks.setdefault(threading.get_ident(), [])
+    def failed(self, name: str, problem: BaseException, arguments: tuple[Any, ...]) -> None:
+        """Note what was raised in a callback, and end what the callback could not end."""
+        if name == "post_run_cell":
+            self._let_go(self.executions.find(getattr(arguments[0], "info", None)), arguments[0])
+        elif name == "post_execute":
+            self._let_go(self._silent_execution(), None)
+        self._note_failure(name, problem)
 
-    @property
-    def frame(self) -> Frame | None:
-        """The execution under way in this thread, or (from a thread that the cell started) in the main one."""
-        for stack in (self._stack, *self._stacks.values()):
-            for frame in stack:
-                if frame is not None:
-                    return frame
-        return None
+    def _note_failure(self, name: str, problem: BaseException) -> None:
+        self.session.note_problem(f"{name}: {type(problem).__name__}: {problem}")
+        if not isinstance(problem, (NbtrackError, KeyboardInterrupt)):
+            self.session.note_traceback(format_traceback(problem))
+
+    def is_wired(self) -> bool:
+        """Whether the shell still calls us: ``events.callbacks`` may have been cleared by other code."""
+        callbacks = self.shell.events.callbacks
+        return all(callback in callbacks.get(event, ()) for event, callback in self.callbacks().items())
 
     def _experiment_name(self) -> str:
-        return Path(self.notebook).stem if self.notebook else Path.cwd().name or "notebook"
+        # Not the current folder: a cell may change it, or remove it.
+        return Path(self.notebook).stem if self.notebook else self.session.folder.name or "notebook"
 
     # Events
 
     @guarded
     def pre_run_cell(self, info: Any) -> None:
         """A cell is about to run."""
-        self._drop_stale_frames()
-        if not self._stack:
+        for frame in self.executions.drop_stale():
+            self._cut_off(frame)
+        inside = bool(
+            self.executions.stack
+        )  # %%capture and its like run their body as a cell inside the cell
+        if not inside:
             self.session.run = self.bracket
-        if self._stack or self.paused:
-            self._stack.append(None)  # %%capture and its like run their body as a cell inside the cell
+        execution = self.executions.push(info)
+        if inside or self.paused:
             return
-        self._stack.append(None)
         source = getattr(info, "raw_cell", "") or ""
         code = getattr(info, "transformed_cell", None) or self._transformed(source)
-        frame = self._begin(info, source, code, getattr(info, "cell_id", None))
-        self._stack[-1] = frame
+        execution.frame = frame = self._begin(source, code, getattr(info, "cell_id", None))
         header = find_header(source)
         if header is not None:
             self._try_head(frame, header)
@@ -140,20 +107,11 @@ class CellHooks:
         frame.outputs.start()
         frame.began = time.perf_counter()
 
-    def _drop_stale_frames(self) -> None:
-        """Forget executions that never told their end: another request has come, so they are over.
-
-        Otherwise every later cell would be taken for a cell inside them.
-        """
-        parent = getattr(self.shell, "parent_header", None) or {}
-        request = (parent.get("header") or parent).get("msg_id")
-        thread = threading.get_ident()
-        if request is not None and self._requests.get(thread) != request:
-            self._requests[thread] = request
-            for frame in self._stack:
-                if frame is not None and frame.run is not None and frame.ends_run:
-                    self.session.recorder.end_run(frame.run, "interrupted")
-            self._stack.clear()
+    def _cut_off(self, frame: Frame, status: str = "interrupted") -> None:
+        """End what an execution began whose end cannot be recorded."""
+        frame.outputs.close()
+        if frame.run is not None and frame.ends_run:
+            self.session.recorder.end_run(frame.run, status)
 
     def _transformed(self, source: str) -> str:
         """The cell with its magics turned into Python; IPython before 9.16 does not tell it."""
@@ -162,8 +120,8 @@ class CellHooks:
         except Exception:  # noqa: BLE001 - whatever a transformer raises, the cell itself will say it
             return source
 
-    def _begin(self, info: Any, source: str, code: str, cell_id: str | None) -> Frame:
-        if self.notebook is None or not Path(self.notebook).exists():
+    def _begin(self, source: str, code: str, cell_id: str | None) -> Frame:
+        if self.notebook is None or not os.path.exists(self.notebook):  # noqa: PTH110 - pathlib raises where it may not look
             # The servers were asked when the extension was loaded; again only when the file was renamed since.
             renamed = self.notebook is not None
             self.notebook = notebook_path(self.shell.user_ns, cell_id, ask_servers=renamed)
@@ -171,7 +129,6 @@ class CellHooks:
             source=source, code=code, namespace=self.shell.user_ns, cell_id=cell_id, notebook=self.notebook
         )
         return Frame(
-            info,
             CellCapture(self.session.recorder, start),
             OutputCollector(self.shell),
             cell_id=cell_id,
@@ -184,6 +141,20 @@ class CellHooks:
             self._head(frame, parse_request(header))
         except NbtrackError as problem:
             frame.problem = problem.message
+        except BaseException as problem:  # noqa: BLE001 - the cell is recorded all the same
+            self._note_failure("pre_run_cell", problem)
+            frame.problem = (
+                f"nbtrack failed ({type(problem).__name__}); %track and the store's kernel.log say more"
+            )
+            self._adopt(frame)
+
+    def _adopt(self, frame: Frame) -> None:
+        """Take on the run that was begun for this execution before something failed, so that it ends with it."""
+        for run in list(self.session.last_runs.values()):
+            if run.began >= frame.arrived and not run.ended:
+                frame.run, frame.ends_run, self.session.run = run, True, run
+                self.session.recorder.note(run, f"at its beginning {frame.problem}")
+                frame.problem = None
 
     def _head(self, frame: Frame, request: RunRequest) -> None:
         """Begin, continue or join the run that a header asks for."""
@@ -212,7 +183,10 @@ class CellHooks:
     def _look(self, frame: Frame) -> None:
         if not frame.looked:
             frame.looked = True
-            frame.capture.look(self._metrics)
+            try:
+                frame.capture.look(self._metrics)
+            except BaseException as problem:  # noqa: BLE001 - what the cell reads is then not known; the run goes on
+                self._note_failure("look", problem)
 
     def _run_of_models(self, frame: Frame) -> ActiveRun:
         """The run whose model the cell reads."""
@@ -227,7 +201,7 @@ class CellHooks:
 
     def _open_run(self) -> ActiveRun:
         """The run of a log call that finds none: the cell's own."""
-        frame = self.frame
+        frame = self.executions.frame
         if frame is None:
             return self.session.start_run(DEFAULT_NAME, notebook=self.notebook)
         frame.run = self.session.start_run(DEFAULT_NAME, notebook=frame.notebook, cell_id=frame.cell_id)
@@ -239,20 +213,31 @@ class CellHooks:
     def post_run_cell(self, result: Any) -> None:
         """A cell has run, or failed, or was interrupted."""
         info = getattr(result, "info", None)
-        stack = self._stack
-        frame = stack.pop() if stack else None
-        if frame is None:
-            if not stack and not self.paused and info is not None and getattr(info, "raw_cell", "").strip():
-                self._late(info, result)
+        execution = self.executions.find(info)
+        if execution is not None:
+            self._end_execution(execution, result)
+        elif not self.executions.stack and not self.paused and getattr(info, "raw_cell", "").strip():
+            self._late(info, result)
+
+    def _end_execution(self, execution: Execution, result: Any) -> None:
+        if execution.frame is not None:
+            self._end(execution.frame, result)
+        for frame in self.executions.remove(execution):
+            self._cut_off(frame)
+
+    def _let_go(self, execution: Execution | None, result: Any) -> None:
+        """End an execution whose end could not be recorded, so that it hides no later one and leaves no run open."""
+        if execution is None:
             return
-        if info is not None and frame.info is not info and frame.info is not None:
-            # An event was missed; the frame belongs to a cell that never told its end.
-            self.session.note_problem("a cell ended that had not begun")
-        self._end(frame, result)
+        frames = self.executions.remove(execution)
+        if execution.frame is not None:
+            frames.append(execution.frame)
+        for frame in frames:
+            self._cut_off(frame, status_of(_error(result)))
 
     def _late(self, info: Any, result: Any) -> None:
         """A cell whose beginning was not seen: the one that loaded the extension."""
-        frame = self._begin(info, info.raw_cell, info.raw_cell, getattr(info, "cell_id", None))
+        frame = self._begin(info.raw_cell, info.raw_cell, getattr(info, "cell_id", None))
         frame.capture.end(_cell_end(result, 0.0, []), None)
 
     def _end(self, frame: Frame, result: Any) -> None:
@@ -295,6 +280,7 @@ class CellHooks:
         try:
             return frame.outputs.stop(getattr(result, "execution_count", None))
         except Exception as problem:  # noqa: BLE001 - see above
+            frame.outputs.close()
             self.session.note_problem(f"the outputs of a cell could not be read: {problem}")
             return []
 
@@ -324,24 +310,29 @@ class CellHooks:
 
     # A header in an execution without cell events
 
+    @guarded
     def begin_silent(self, arguments: str) -> None:
         """Begin the run of a header line that no cell event announced; does nothing where one did."""
-        if self._stack or self.paused:
+        if self.executions.stack or self.paused:
+            return
+        if not self.is_wired():
+            show_problem(NOT_WIRED)  # its end would not be told either
             return
         body = self._transformer.body
-        frame = self._begin(None, f"%%track {arguments}\n{body}", self._transformed(body), None)
-        self._stack.append(frame)
+        execution = self.executions.push(None)
+        execution.frame = frame = self._begin(f"%%track {arguments}\n{body}", self._transformed(body), None)
         self._try_head(frame, arguments)
         frame.outputs.start()
 
     @guarded
     def post_execute(self) -> None:
         """Any execution has ended; for a silent one this is the only event."""
-        stack = self._stack
-        if len(stack) == 1 and stack[0] is not None and stack[0].info is None:
-            frame = stack.pop()
-            assert frame is not None
-            self._end(frame, None)
+        if (execution := self._silent_execution()) is not None:
+            self._end_execution(execution, None)
+
+    def _silent_execution(self) -> Execution | None:
+        stack = self.executions.stack
+        return stack[0] if len(stack) == 1 and stack[0].info is None else None
 
     # What the magics ask
 
@@ -349,7 +340,7 @@ class CellHooks:
         """``%track start``."""
         if self.bracket is not None:
             raise InvalidInput(f"The run {self.bracket.name} is still open; end it first with %track end.")
-        frame = self.frame
+        frame = self.executions.frame
         cell_id = frame.cell_id if frame else None
         self.bracket = self.session.run = self.session.start_run(
             name, notebook=self.notebook, cell_id=cell_id
@@ -361,7 +352,7 @@ class CellHooks:
         if self.bracket is None:
             raise InvalidInput("No run is open here; begin one with %track start NAME.")
         run, self.bracket = self.bracket, None
-        frame = self.frame
+        frame = self.executions.frame
         if frame is not None and frame.run in (None, run):
             frame.run, frame.ends_run = run, True
         else:
@@ -370,9 +361,13 @@ class CellHooks:
         return run
 
 
+def _error(result: Any) -> Any:
+    return getattr(result, "error_before_exec", None) or getattr(result, "error_in_exec", None)
+
+
 def _cell_end(result: Any, duration: float, outputs: list[dict[str, Any]]) -> CellEnd:
     """How an execution ended, from IPython's result (None where there is none)."""
-    error = getattr(result, "error_before_exec", None) or getattr(result, "error_in_exec", None)
+    error = _error(result)
     count = getattr(result, "execution_count", None)
     if error is None:
         return CellEnd(outcome="ok", duration=duration, execution_count=count, outputs=outputs)

@@ -15,6 +15,9 @@ from nbtrack.errors import InvalidInput, NbtrackError
 from nbtrack.ipython.header import HELP, parse_request
 from nbtrack.ipython.hooks import CellHooks
 
+_HEADER = "--header"
+"""What the header's line hands to the magic; see `HeaderTransformer`."""
+
 _TYPED = re.compile(r"%track\s+(?P<words>.*)", re.DOTALL)
 
 
@@ -54,10 +57,16 @@ class TrackMagics(Magics):
         try:
             if cell is not None:
                 self._cell(line, cell)
+            elif line.startswith(_HEADER):
+                self._active().begin_silent(line.removeprefix(_HEADER).strip())
             else:
                 self._line(line)
         except NbtrackError as problem:
             raise UsageError(problem.message) from None
+        except BaseException:
+            # The line that the header became stands in the person's cell, which must not end with it.
+            if cell is not None or not line.startswith(_HEADER):
+                raise
 
     def _active(self) -> CellHooks:
         if self.hooks is None:
@@ -76,9 +85,6 @@ class TrackMagics(Magics):
     def _line(self, line: str) -> None:
         words = _split(line)
         hooks = self._active()
-        if words[:1] == ["--header"]:
-            hooks.begin_silent(line.partition("--header")[2].strip())
-            return
         from nbtrack.commands import run_command
         from nbtrack.ipython.kernel_commands import kernel_tree, status_lines, unknown_command
 

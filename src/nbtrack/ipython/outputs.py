@@ -30,8 +30,7 @@ class OutputCollector:
 
     def stop(self, execution_count: int | None) -> list[dict[str, Any]]:
         """End, and give the outputs as nbformat 4 has them."""
-        if hasattr(self._shell.display_pub, "unregister_hook"):
-            self._shell.display_pub.unregister_hook(self._on_message)
+        self.close()
         count = self._shell.execution_count if execution_count is None else execution_count
         outputs: list[dict[str, Any]] = []
         displayed = iter(self._displayed)
@@ -42,16 +41,24 @@ class OutputCollector:
                 outputs.append(output)
         return [*outputs, *displayed]
 
+    def close(self) -> None:
+        """Gather no more; a second time does nothing."""
+        if hasattr(self._shell.display_pub, "unregister_hook"):
+            self._shell.display_pub.unregister_hook(self._on_message)
+
     def _history(self, count: int) -> list[Any]:
         outputs = getattr(self._shell.history_manager, "outputs", None)
         return outputs[count] if outputs is not None and count in outputs else []
 
     def _on_message(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Note a message on its way to the front end; it always goes on."""
-        if message.get("header", {}).get("msg_type") == "display_data":
-            content = message.get("content", {})
-            self._displayed.append(_display(content.get("data", {}), content.get("metadata", {})))
-        return message
+        """Note a message on its way to the front end; it always goes on, since this runs inside the person's ``display``."""
+        try:
+            if message.get("header", {}).get("msg_type") == "display_data":
+                content = message.get("content", {})
+                self._displayed.append(_display(content.get("data", {}), content.get("metadata", {})))
+            return message
+        except BaseException:  # noqa: BLE001 - see above
+            return message
 
     def _from_history(self, item: Any, count: int) -> dict[str, Any] | None:
         if item.output_type in ("out_stream", "err_stream"):

@@ -6,7 +6,6 @@ import contextlib
 import os
 import socket
 import subprocess
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -54,8 +53,9 @@ class KeeperProxy:
         self._patience = patience
         self.store = Path(store)
         self._settings = settings or Settings(self.store.parent)
-        self._lock = threading.Lock()
-        self._socket: socket.socket | None = None
+        self._idle: list[socket.socket] = []
+        """Connections that nobody waits at. Who asks takes one out, so that an interrupt in the middle of an answer leaves
+        no lock held and no half answer for the next: the connection is then simply gone."""
         self._owner = os.getpid()
         self._starter: subprocess.Popen[bytes] | None = None
         self._started = -START_AGAIN
@@ -102,57 +102,46 @@ class KeeperProxy:
 
     def _ask_socket(self, request: dict[str, Any], start: float, answer: float) -> dict[str, Any]:
         deadline = time.monotonic() + start
-        if not self._lock.acquire(timeout=start):
-            raise KeeperUnavailable(f"The keeper of {self.store} is busy.")
-        try:
-            while True:
-                try:
-                    message = self._exchange(request, deadline, answer)
-                except OSError as problem:
-                    self._close()
-                    if time.monotonic() >= deadline or isinstance(problem, TimeoutError):
-                        raise KeeperUnavailable(
-                            f"The keeper of {self.store} does not answer ({problem}); run `nbtrack doctor` for more."
-                        ) from problem
-                    self.start()
-                    time.sleep(0.01)
-                    continue
-                except BaseException:
-                    self._close()  # interrupted in the middle: the next answer must not be taken for this one
-                    raise
-                if not message.get("leaving"):
-                    return message
-                self._close()
-        finally:
-            self._lock.release()
+        while True:
+            try:
+                message = self._exchange(request, deadline, answer)
+            except OSError as problem:
+                self._forget_connections()  # one that is broken tells of the others: the keeper went away
+                if time.monotonic() >= deadline or isinstance(problem, TimeoutError):
+                    raise KeeperUnavailable(
+                        f"The keeper of {self.store} does not answer ({problem}); run `nbtrack doctor` for more."
+                    ) from problem
+                self.start()
+                time.sleep(0.01)
+                continue
+            if not message.get("leaving"):
+                return message
+            self._forget_connections()
 
     def _exchange(self, request: dict[str, Any], deadline: float, answer: float) -> dict[str, Any]:
-        if self._socket is None or self._owner != os.getpid():
+        connection = self._connection(deadline)
+        connection.settimeout(answer)
+        connection.sendall(protocol.pack(request))
+        (length,) = protocol.HEAD.unpack(_receive(connection, protocol.HEAD.size))
+        message = protocol.unpack(_receive(connection, length))
+        self._idle.append(connection)
+        return message
+
+    def _connection(self, deadline: float) -> socket.socket:
+        if self._owner != os.getpid():
             self._owner = os.getpid()
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self._socket.settimeout(max(0.001, deadline - time.monotonic()))
-            self._socket.connect(str(socket_path(self.store)))
-        self._socket.settimeout(answer)
-        self._socket.sendall(protocol.pack(request))
-        (length,) = protocol.HEAD.unpack(self._receive(protocol.HEAD.size))
-        return protocol.unpack(self._receive(length))
+            self._forget_connections()  # the parent of a fork goes on with them
+        with contextlib.suppress(IndexError):  # another thread may have taken the last one
+            return self._idle.pop()
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(max(0.001, deadline - time.monotonic()))
+        connection.connect(str(socket_path(self.store)))
+        return connection
 
-    def _receive(self, length: int) -> bytes:
-        assert self._socket is not None
-        parts, missing = [], length
-        while missing:
-            part = self._socket.recv(min(missing, 1 << 20))
-            if not part:
-                raise ConnectionResetError("the keeper went away")
-            parts.append(part)
-            missing -= len(part)
-        return b"".join(parts)
-
-    def _close(self) -> None:
-        if self._socket is not None:
-            with contextlib.suppress(OSError):
-                self._socket.close()
-            self._socket = None
+    def _forget_connections(self) -> None:
+        while self._idle:
+            with contextlib.suppress(OSError, IndexError):
+                self._idle.pop().close()
 
     def is_up(self) -> bool:
         """Whether a keeper listens now; starts nothing and takes microseconds."""
@@ -184,6 +173,16 @@ class KeeperProxy:
             self._starter = None
 
     def close(self) -> None:
-        """Let the connection go; the keeper stays for others."""
-        with self._lock:
-            self._close()
+        """Let the connections go; the keeper stays for others."""
+        self._forget_connections()
+
+
+def _receive(connection: socket.socket, length: int) -> bytes:
+    parts, missing = [], length
+    while missing:
+        part = connection.recv(min(missing, 1 << 20))
+        if not part:
+            raise ConnectionResetError("the keeper went away")
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)
