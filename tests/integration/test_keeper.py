@@ -8,6 +8,8 @@ import shutil
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+import nbtrack
 from nbtrack.errors import InvalidInput, KeeperUnavailable, NbtrackError, StoreCorrupt, StoreTooNew
 from nbtrack.keeper import connect, protocol
 from nbtrack.keeper.address import StoreLock, socket_path
@@ -147,6 +150,24 @@ def test_a_damaged_database_says_so(store: Path) -> None:
     (store / DATABASE).write_bytes(b"garbage " * 1000)
     with pytest.raises(StoreCorrupt):
         connect(store).ask("runs.search")
+
+
+def test_the_keeper_is_of_the_nbtrack_that_starts_it_and_not_of_an_installed_one(
+    store: Path, tmp_path: Path
+) -> None:
+    package = tmp_path / "elsewhere" / "nbtrack"
+    shutil.copytree(Path(nbtrack.__file__).parent, package, ignore=shutil.ignore_patterns("labextension"))
+    (package / "version.py").write_text('__version__ = "0.0.1"\n')
+    asked = "from nbtrack.keeper import connect; print(connect({!r}).ask('store.status').nbtrack)"
+    for keeper in ("on", "off"):
+        done = subprocess.run(
+            [sys.executable, "-c", asked.format(str(store))],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, "PYTHONPATH": str(package.parent), "NBTRACK_KEEPER": keeper},
+        )
+        assert done.stdout == "0.0.1\n", done.stderr
 
 
 def test_no_keeper_opens_a_store_that_another_process_holds(

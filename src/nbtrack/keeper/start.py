@@ -10,12 +10,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_BOOT = "import sys; sys.path += sys.argv[2:]; from nbtrack.keeper.process import {main}; {main}(sys.argv[1])"
+# nbtrack is loaded from the folder of who starts it, by name: that folder cannot go first on the path, where it could
+# hide the standard library, and last another nbtrack of the interpreter's site would be taken for it.
+_BOOT = """
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+store, package, *folders = sys.argv[1:]
+sys.path += folders
+spec = spec_from_file_location("nbtrack", package + "/__init__.py", submodule_search_locations=[package])
+sys.modules["nbtrack"] = module_from_spec(spec)
+spec.loader.exec_module(sys.modules["nbtrack"])
+from nbtrack.keeper.process import {main}
+{main}(store)
+"""
 
 
 def _import_folders() -> list[str]:
-    """The folders that hold nbtrack and what it needs: ``-I`` hides those of PYTHONPATH and of the user's site."""
-    folders = [str(Path(__file__).resolve().parents[2])]
+    """The folders that hold what nbtrack needs: ``-I`` hides those of PYTHONPATH and of the user's site."""
+    folders = [str(_package().parent)]
     for name in ("apsw", "lark"):
         spec = importlib.util.find_spec(name)
         if spec and spec.origin:
@@ -24,8 +36,13 @@ def _import_folders() -> list[str]:
     return list(dict.fromkeys(folders))
 
 
+def _package() -> Path:
+    return Path(__file__).resolve().parents[1]
+
+
 def _command(main: str, store: Path) -> list[str]:
-    return [sys.executable, "-I", "-c", _BOOT.format(main=main), str(store), *_import_folders()]
+    boot = _BOOT.format(main=main)
+    return [sys.executable, "-I", "-c", boot, str(store), str(_package()), *_import_folders()]
 
 
 def start_keeper(store: Path, idle: float) -> subprocess.Popen[bytes]:
