@@ -1,0 +1,129 @@
+"""Compares what a store holds with what was acknowledged.
+
+Every call that had returned is there once, in its order; the one call that was under way at the fault may be there, in whole
+or in part, once; nothing else is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from itertools import islice
+
+from campaigns.campaign import Tally
+from campaigns.workload import Kept, calls, kept
+from nbtrack import Client, NbtrackError
+
+
+def check_worker(
+    client: Client, tally: Tally, where: str, *, seed: str, name: str, experiment: str, returned: int
+) -> list[str]:
+    """Check all that one worker recorded; the ids of its runs.
+
+    Parameters
+    ----------
+    where
+        Names the trial in the sentences of violations.
+    returned
+        How many calls must be there; one more may.
+    """
+    certain, possible = (kept(islice(calls(seed, name), most)) for most in (returned, returned + 1))
+    return check_runs(client, tally, where, experiment, certain, possible)
+
+
+def check_runs(
+    client: Client,
+    tally: Tally,
+    where: str,
+    experiment: str,
+    certain: dict[str, Kept],
+    possible: dict[str, Kept],
+) -> list[str]:
+    """Check the runs of an experiment against what must and what may be in them; their ids."""
+    rows = list(client.runs.search(experiment=experiment, limit=100_000))
+    by_label = {row.name: row.id for row in rows}
+    labels = {f"{name}-1": name for name in possible}
+    for label in by_label.keys() - labels.keys():
+        tally.violate("duplicated", f"{where}: the run {label} was never begun")
+    for label, name in labels.items():
+        if label in by_label:
+            _check_run(
+                client, tally, f"{where}, {label}", by_label[label], certain.get(name, Kept()), possible[name]
+            )
+        elif name in certain:
+            tally.violate("lost", f"{where}: the run {label} is not there", _size(certain[name]))
+    return list(by_label.values())
+
+
+def _size(run: Kept) -> int:
+    points = sum(map(len, run.series.values()))
+    return 1 + points + len(run.params) + len(run.tags) + len(run.artifacts)
+
+
+def _check_run(client: Client, tally: Tally, where: str, id: str, certain: Kept, possible: Kept) -> None:
+    run = client.runs.get(id)
+    for name in run.metrics.keys() | certain.series.keys():
+        found: list[tuple[int, float]] = []
+        if name in run.metrics:
+            series = run.metric(name)
+            found = list(zip(series.steps.tolist(), series.values.tolist(), strict=True))
+        _check_series(
+            tally, f"{where}, {name}", found, certain.series.get(name, []), possible.series.get(name, [])
+        )
+    _check_values(tally, f"{where}, params", run.params, certain.params, possible.params)
+    _check_values(tally, f"{where}, tags", run.tags, certain.tags, possible.tags)
+    contents: dict[str, bytes] = {}
+    for artifact in run.artifacts:
+        try:
+            contents[artifact.name] = run.artifact(artifact.name)
+        except NbtrackError as problem:
+            tally.violate("lost", f"{where}: the artifact {artifact.name} has no content: {problem}")
+    _check_values(tally, f"{where}, artifacts", contents, certain.artifacts, possible.artifacts)
+    states = {"finished"} if certain.ended else {"running", "crashed"}
+    if possible.ended:
+        states.add("finished")
+    if str(run.status) not in states:
+        tally.violate("wrong", f"{where}: is {run.status} instead of {' or '.join(sorted(states))}")
+
+
+def _check_series(
+    tally: Tally,
+    where: str,
+    found: list[tuple[int, float]],
+    certain: list[tuple[int, float]],
+    possible: list[tuple[int, float]],
+) -> None:
+    if found in (certain, possible):
+        return
+    before = len(tally.violations)
+    values = Counter(value for _, value in found)
+    if lost := [value for _, value in certain if value not in values]:
+        tally.violate(
+            "lost", f"{where}: {len(lost)} of {len(certain)} points, the first {lost[0]}", len(lost)
+        )
+    if twice := [value for value, times in values.items() if times > 1]:
+        tally.violate("duplicated", f"{where}: {len(twice)} points, the first {twice[0]}", len(twice))
+    if strange := values.keys() - {value for _, value in possible}:
+        tally.violate("wrong", f"{where}: {len(strange)} points that nobody logged", len(strange))
+    if len(tally.violations) == before:
+        tally.violate("wrong", f"{where}: the points are in another order or have other steps")
+
+
+def _check_values(
+    tally: Tally,
+    where: str,
+    found: Mapping[str, object],
+    certain: Mapping[str, object],
+    possible: Mapping[str, object],
+) -> None:
+    nothing = object()
+    for name in found.keys() | possible.keys():
+        value = found.get(name, nothing)
+        must, may = certain.get(name, nothing), possible.get(name, nothing)
+        if value not in (must, may):
+            kind = "lost" if value is nothing else "wrong"
+            tally.violate(kind, f"{where}: {name} is {_short(value, nothing)}, not {_short(must, nothing)}")
+
+
+def _short(value: object, nothing: object) -> str:
+    return "missing" if value is nothing else repr(value)[:60]

@@ -1,0 +1,70 @@
+"""A recording process: makes the calls of its seed until it is killed. Uses the public functions of nbtrack alone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+from itertools import islice
+from pathlib import Path
+
+import nbtrack
+from campaigns.ledger import Ledger
+from campaigns.workload import Artifact, Begin, Call, End, Flush, Log, Params, Tag, calls
+
+PUBLIC = (nbtrack.run, nbtrack.log, nbtrack.params, nbtrack.tag, nbtrack.artifact, nbtrack.flush)
+"""Loaded before the fork, so that a worker of the fork server begins at once."""
+
+
+class Worker:
+    """Makes calls one after another.
+
+    Parameters
+    ----------
+    experiment
+        The experiment of its runs.
+    """
+
+    def __init__(self, experiment: str) -> None:
+        self._experiment = experiment
+        self._run = contextlib.ExitStack()
+
+    def make(self, call: Call) -> None:
+        """Make one call."""
+        match call:
+            case Log(values, step):
+                nbtrack.log(dict(values), step=step)
+            case Params(values):
+                nbtrack.params(dict(values))
+            case Tag(name, value):
+                nbtrack.tag(**{name: value})
+            case Artifact(name, content):
+                nbtrack.artifact(content, name)
+            case Begin(name):
+                self._run.enter_context(nbtrack.run(name, experiment=self._experiment))
+            case End():
+                self._run.close()
+            case Flush():
+                nbtrack.flush()
+
+
+def work(store: str, seed: str, name: str, experiment: str, ledger: str, most: int | None = None) -> None:
+    """Make the calls of `seed` (`most` of them), each acknowledged after it has returned."""
+    book = Ledger(Path(ledger))
+    os.environ["NBTRACK_STORE"] = store
+    os.chdir(Path(store).parent)
+    worker = Worker(experiment)
+    try:
+        for call in islice(calls(seed, name), most):
+            worker.make(call)
+            book.acknowledge(isinstance(call, Flush))
+    except BaseException:
+        book.trouble.write_text(traceback.format_exc(), encoding="utf-8")
+        raise
+
+
+if __name__ == "__main__":
+    _, *texts, number = sys.argv
+    store, seed, name, experiment, ledger = texts
+    work(store, seed, name, experiment, ledger, int(number))
