@@ -50,7 +50,10 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True)
 class Figure:
-    """One number of a workload's result: where it is, how it is shown, and whether more is better."""
+    """One number of a workload's result: where it is, how it is shown, and whether more is better.
+
+    A figure without a unit is a count of losses: its worst repetition is shown instead of the median.
+    """
 
     title: str
     read: Callable[[Result], float | None]
@@ -243,6 +246,18 @@ def writers(bench: ModuleType, product: str, repetition: int, options: Result) -
     }
 
 
+def lost(result: Result) -> float | None:
+    """The points that are missing; one more than returned is the call that was under way."""
+    missing = at("lost")(result)
+    return None if missing is None else max(0.0, missing)
+
+
+def lost_share(result: Result) -> float | None:
+    """The same of 100 calls."""
+    missing, returned = lost(result), at("returned")(result)
+    return None if missing is None or not returned else missing / returned * 100
+
+
 def unread(names: tuple[str, ...]) -> tuple[str, ...]:
     """All products but those that cannot read back, or not in reasonable time."""
     return tuple(name for name in ALL if name not in names)
@@ -354,7 +369,7 @@ WORKLOADS = {
         (
             Figure("points/s in all", at("points_per_s"), "/s", more_is_better=True),
             Figure("99 %", at("p99_us"), "µs"),
-            Figure("lost", at("lost"), ""),
+            Figure("lost", lost, ""),
         ),
         unread(("raw_walfull", "nbtrack_stored", "nbtrack_strict")),
         options={"n": 25_000},
@@ -422,7 +437,7 @@ def install(work: Path, revision: str) -> str:
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
     needs = ["psutil", "numpy", "pandas", "scikit-learn"]
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     environ = {**os.environ, "HATCH_BUILD_NO_HOOKS": "true"}
     subprocess.run([*pip, *needs, str(source)], check=True, env=environ)
     subprocess.run([*pip, "--no-deps", "--force-reinstall", str(source)], check=True, env=environ)
@@ -495,8 +510,10 @@ def _cell(figure: Figure, values: dict[str, list[float | None]], product: str) -
     numbers = [value for value in values.get(product, []) if value is not None]
     if not numbers:
         return ""
+    if not figure.unit:
+        return number(max(numbers))
     text = number(statistics.median(numbers))
-    if product == "nbtrack" or not figure.unit:
+    if product == "nbtrack":
         return text
     pairs = zip(values[product], values.get("nbtrack", []), strict=False)
     ratios = [theirs / ours for theirs, ours in pairs if theirs and ours]
