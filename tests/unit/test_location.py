@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,39 @@ def test_it_is_private_and_ignored_by_git_whatever_the_umask(tmp_path: Path) -> 
     assert store.stat().st_mode & 0o777 == 0o700
     assert (store / ".gitignore").read_text().endswith("*\n")
     assert all(path.stat().st_mode & 0o077 == 0 for path in store.rglob("*"))
+
+
+def test_a_store_whose_creation_was_cut_off_anywhere_is_completed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class CutOff(BaseException):
+        pass
+
+    left = 0
+    for name in ("mkdir", "chmod", "write_text", "replace"):
+        original = getattr(Path, name)
+
+        def counted(path: Path, *given: object, original: Any = original, **named: object) -> Any:
+            nonlocal left
+            if left == 0:
+                raise CutOff
+            left -= 1
+            return original(path, *given, **named)
+
+        monkeypatch.setattr(Path, name, counted)
+    names = {".gitignore", "nbtrack-store", "blobs", "incoming", "journal"}
+    for most in range(100):
+        folder, left = tmp_path / f"{most}" / ".nbtrack", most
+        try:
+            create_store(folder)
+        except CutOff:
+            left = 100
+            create_store(folder)
+            assert {path.name for path in folder.iterdir() if not path.name.startswith(".new")} == names
+            assert (folder / ".gitignore").read_text().endswith("\n*\n")
+        else:
+            break
+    assert 8 < most < 99
 
 
 def test_what_is_no_store_is_not_taken_for_one(tmp_path: Path) -> None:

@@ -12,6 +12,10 @@ FOLDER = ".nbtrack"
 MARK = "nbtrack-store"
 """A file of this name tells a store from any other folder called ``.nbtrack``."""
 
+_UNFINISHED = ".new-"
+
+_MARKED = "This folder is a store of nbtrack. Remove it only together with all it holds.\n"
+
 _GITIGNORE = "# The store of nbtrack: private to this machine, not for version control.\n*\n"
 
 
@@ -63,19 +67,18 @@ def create_store(folder: Path) -> Path:
         If it cannot be created.
     """
     try:
-        if folder.exists() and not is_store(folder) and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and not is_store(folder) and not _is_empty(folder):
             raise NotAStore(
                 f"{folder} is not an nbtrack store; name another folder or remove what is there.",
                 path=str(folder),
             )
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
+        # the mark first: a process that is killed here must not leave a folder that is neither empty nor a store
+        _write_once(folder / MARK, _MARKED)
+        _write_once(folder / ".gitignore", _GITIGNORE)
         for name in ("blobs", "incoming", "journal"):
             (folder / name).mkdir(mode=0o700, exist_ok=True)
-        _write_once(folder / ".gitignore", _GITIGNORE)
-        _write_once(
-            folder / MARK, "This folder is a store of nbtrack. Remove it only together with all it holds.\n"
-        )
     except OSError as problem:
         raise StoreNotWritable(
             f"The store {folder} cannot be created ({problem.strerror}); "
@@ -85,10 +88,19 @@ def create_store(folder: Path) -> Path:
     return folder
 
 
+def _is_empty(folder: Path) -> bool:
+    """Whether nobody has anything in the folder: what a creation left that was cut off is ours."""
+    return folder.is_dir() and all(path.name.startswith(_UNFINISHED) for path in folder.iterdir())
+
+
 def _write_once(path: Path, text: str) -> None:
-    if not path.exists():
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o600)
+    if path.exists():
+        return
+    # whole or not at all: an empty .gitignore would let the store into the repository
+    temporary = path.with_name(f"{_UNFINISHED}{os.getpid()}-{path.name}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.chmod(0o600)
+    temporary.replace(path)
 
 
 def named_place(path: str | os.PathLike[str]) -> Path:
