@@ -10,12 +10,14 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from pathlib import Path
 
 from nbtrack.capture.environment import environment
+from nbtrack.capture.handover import HandedOver, RunPointer, handed_over
 from nbtrack.capture.recorder import ActiveRun, Recorder
 from nbtrack.config import Settings
 from nbtrack.entities import records
@@ -25,7 +27,14 @@ from nbtrack.entities.records import Record
 from nbtrack.errors import InvalidInput
 from nbtrack.keeper.proxy import KeeperProxy
 from nbtrack.store.journal import SUFFIX, JournalWriter
-from nbtrack.store.location import create_store, default_place, find_store, named_place, not_writable
+from nbtrack.store.location import (
+    create_store,
+    default_place,
+    find_store,
+    is_store,
+    named_place,
+    not_writable,
+)
 from nbtrack.store.processes import this_process, user_name
 from nbtrack.version import __version__
 
@@ -54,20 +63,39 @@ class Session:
         self.settings = settings or Settings(folder)
         self.process = new_id()
         self.store = Path()
-        self.run: ActiveRun | None = None
-        """The run of the process: a tracked cell's, a bracket's, or a script's."""
+        self._run: ActiveRun | None = None
+        self.pointer = RunPointer()
+        self._handed: dict[str, ActiveRun] = {}
         self.open_run: Callable[[], ActiveRun] = self._open_script_run
         """Makes the run for a log call that finds none."""
+        self.thread_run: Callable[[], ActiveRun | None] = lambda: None
+        """The run that the calling thread was started for, where that is known."""
         self.experiment_name: Callable[[], str] = lambda: _script_name() or self.folder.name or "script"
         self.last_runs: dict[tuple[str, str], ActiveRun] = {}
         self.problems: list[str] = []
         """What went wrong inside nbtrack, newest last; shown by ``%track``."""
         self.store_size_told = False
         self._owner = os.getpid()
+        self._closed = False
         self._environment: str | None = None
 
-    def open(self) -> None:
+    @property
+    def run(self) -> ActiveRun | None:
+        """The run of the process: a tracked cell's, a bracket's, or a script's."""
+        return self._run
+
+    @run.setter
+    def run(self, run: ActiveRun | None) -> None:
+        self._run = run
+        self.pointer.point(run.id if run is not None else None)
+
+    def open(self, parent: HandedOver | None = None) -> None:
         """Find or create the store, begin the journal, and start the keeper without waiting for it.
+
+        Parameters
+        ----------
+        parent
+            What the process that started this one has handed over.
 
         Raises
         ------
@@ -75,12 +103,21 @@ class Session:
             If there is no place that can be written.
         """
         chosen = str(self.settings["store"])
-        place = named_place(chosen) if chosen else find_store(self.folder) or default_place(self.folder)
-        self.store = create_store(place)
+        if parent is not None and is_store(parent.store):
+            self.store, self.pointer.parent = parent.store, parent
+        else:
+            place = named_place(chosen) if chosen else find_store(self.folder) or default_place(self.folder)
+            self.store = create_store(place)
         self.proxy = KeeperProxy(self.store, self.settings)
         self._begin_journal()
         self.proxy.start()
+        self.pointer.open(self.store)
+        self._close_at_exit()
+
+    def _close_at_exit(self) -> None:
         atexit.register(self.close)
+        if (processes := sys.modules.get("multiprocessing.util")) is not None:
+            processes.Finalize(None, self.close, exitpriority=0)  # a forked worker ends without atexit
 
     def _begin_journal(self) -> None:
         self.journal = JournalWriter(self.store / "journal" / (self.process + SUFFIX))
@@ -107,6 +144,7 @@ class Session:
         self.journal.abandon()
         self._owner, self.process, self._environment = os.getpid(), new_id(), None
         self._begin_journal()
+        self._close_at_exit()
 
     def note_problem(self, problem: str) -> None:
         """Remember what went wrong, once."""
@@ -184,11 +222,27 @@ class Session:
         return run
 
     def current_run(self) -> ActiveRun:
-        """The run that a log call means; without one, a new run is begun."""
-        run = _current_run.get() or self.run
+        """The run that a log call means; without one, a new run is begun.
+
+        A task, block or thread keeps the run that it belongs to even when that has ended: what it logs late is not the next
+        run's.
+        """
+        own = _current_run.get() or self._handed_run() or self.thread_run()
+        if own is not None:
+            return own
+        run = self.run
         if run is None or run.ended:
             run = self.run = self.open_run()
         return run
+
+    def _handed_run(self) -> ActiveRun | None:
+        """The run that is current in the process that forked or started this one."""
+        identifier = self.pointer.handed()
+        if identifier is None:
+            return None
+        if identifier not in self._handed:
+            self._handed[identifier] = ActiveRun(identifier, "", "", owner=0)
+        return self._handed[identifier]
 
     def _open_script_run(self) -> ActiveRun:
         return self.start_run(_script_name() or "run")
@@ -204,15 +258,17 @@ class Session:
         self.journal.sync()
 
     def close(self) -> None:
-        """End the process's run and the journal; the keeper does the rest."""
+        """End the process's run and the journal; the keeper does the rest. A second time does nothing."""
         atexit.unregister(self.close)
-        if os.getpid() != self._owner:
+        if os.getpid() != self._owner or self._closed:
             return
+        self._closed = True
         if self.run is not None and not self.run.ended:
             error = getattr(sys, "last_value", None)
             self.recorder.end_run(self.run, status_of(error))
         self.append(records.ProcessEnded(process=self.process, time=time.time_ns()))
         self.journal.close()
+        self.pointer.close()
         self.proxy.close()
         self.proxy.reap()
 
@@ -271,6 +327,14 @@ class _Process:
     """The one session of this process."""
 
     session: Session | None = None
+    watches_forks = False
+
+
+def _after_fork() -> None:
+    """In a child: what its parent hands over is asked for at each call, since a pool's worker outlives cells and blocks."""
+    session, run = _Process.session, _current_run.get()
+    if session is not None and run is not None and session.pointer.read() == run.id:
+        _current_run.set(None)
 
 
 def current_session() -> Session | None:
@@ -288,8 +352,11 @@ def begin_session(folder: Path | None = None, settings: Settings | None = None) 
     """
     if _Process.session is None:
         session = Session(folder or Path.cwd(), settings)
-        session.open()
+        session.open(handed_over() if folder is None else None)  # a notebook is none of another's workers
         _Process.session = session
+        if not _Process.watches_forks and hasattr(os, "register_at_fork"):
+            _Process.watches_forks = True
+            os.register_at_fork(after_in_child=_after_fork)
     return _Process.session
 
 
@@ -300,14 +367,24 @@ def end_session() -> None:
         _Process.session = None
 
 
-def enter_run(run: ActiveRun) -> Token[ActiveRun | None]:
+def enter_run(run: ActiveRun | None) -> Token[ActiveRun | None]:
     """Make `run` the current one of this thread or task; give the result to `leave_run`."""
-    return _current_run.set(run)
+    token = _current_run.set(run)
+    _point()
+    return token
 
 
 def leave_run(token: Token[ActiveRun | None]) -> None:
     """Make the run before `enter_run` the current one again."""
     _current_run.reset(token)
+    _point()
+
+
+def _point() -> None:
+    """Hand the main thread's run over to workers: which of several threads starts them cannot be known."""
+    if _Process.session is not None and threading.current_thread() is threading.main_thread():
+        run = _current_run.get() or _Process.session.run
+        _Process.session.pointer.point(run.id if run is not None else None)
 
 
 def format_traceback(error: BaseException) -> str:

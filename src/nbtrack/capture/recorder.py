@@ -22,7 +22,10 @@ from nbtrack.errors import InvalidInput, NbtrackError
 
 @dataclass(slots=True)
 class ActiveRun:
-    """A run that this process records. ``saved`` counts the bytes of models that it has saved."""
+    """A run that this process records. ``saved`` counts the bytes of models that it has saved.
+
+    ``owner`` is the process that began it and alone ends it: a forked child comes out of the same cell or block.
+    """
 
     id: str
     name: str
@@ -30,6 +33,7 @@ class ActiveRun:
     began: float = field(default_factory=time.monotonic)
     ended: bool = False
     saved: int = 0
+    owner: int = field(default_factory=os.getpid)
 
 
 class Recorder:
@@ -88,8 +92,8 @@ class Recorder:
         self.append(records.RunContinued(run=run.id, time=time.time_ns(), process=self.process))
 
     def end_run(self, run: ActiveRun, status: str = "finished", traceback: str | None = None) -> None:
-        """End a run; a second end of the same part does nothing."""
-        if not run.ended:
+        """End a run; a second end of the same part does nothing, and neither does one in a child of the run's process."""
+        if not run.ended and run.owner == os.getpid():
             run.ended = True
             duration = time.monotonic() - run.began
             self.append(

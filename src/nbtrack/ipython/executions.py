@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextvars import Token
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,9 @@ class Frame:
     problem: str | None = None
     began: float = field(default_factory=time.perf_counter)
     arrived: float = field(default_factory=time.monotonic)
+    thread: int = field(default_factory=threading.get_ident)
+    token: Token[ActiveRun | None] | None = None
+    threads: frozenset[threading.Thread] = frozenset()
 
 
 @dataclass(slots=True, eq=False)

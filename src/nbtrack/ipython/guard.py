@@ -13,6 +13,9 @@ T = TypeVar("T")
 class Failing(Protocol):
     """Whatever has guarded callbacks."""
 
+    def is_child(self) -> bool:
+        """Whether this process is a child that was forked inside a cell."""
+
     def failed(self, name: str, problem: BaseException, arguments: tuple[Any, ...]) -> None:
         """Take note of what was raised in the callback `name`, and tidy up behind it."""
 
@@ -25,13 +28,14 @@ def guarded(method: Callable[Concatenate[H, P], T]) -> Callable[Concatenate[H, P
 
     `SystemExit` and `GeneratorExit` would end the kernel, and any other exception would be printed into the person's
     cell. An interrupt that lands here is the person's: their cell has already ended or not yet begun, so it only cuts our
-    work short. Out of memory, even what tells of a failure may fail.
+    work short. Out of memory, even what tells of a failure may fail. In a child that was forked inside the cell nothing is
+    done at all.
     """
 
     @functools.wraps(method)
     def call(hooks: H, /, *args: P.args, **kwargs: P.kwargs) -> T | None:
         try:
-            return method(hooks, *args, **kwargs)
+            return None if hooks.is_child() else method(hooks, *args, **kwargs)
         except BaseException as problem:  # noqa: BLE001 - see the docstring
             try:
                 hooks.failed(method.__name__, problem, args)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
-from nbtrack.capture.cells import CellCapture, CellEnd, CellStart
+from nbtrack.capture.cells import CellCapture, CellStart
 from nbtrack.capture.recorder import ActiveRun
 from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
@@ -23,8 +24,9 @@ from nbtrack.ipython.guard import guarded
 from nbtrack.ipython.header import DEFAULT_NAME, HeaderTransformer, RunRequest, find_header, parse_request
 from nbtrack.ipython.line import show_line, show_problem
 from nbtrack.ipython.notebook import notebook_path
-from nbtrack.ipython.outputs import OutputCollector, error_output
-from nbtrack.session import Session, format_traceback, status_of
+from nbtrack.ipython.outputs import OutputCollector, cell_end, cell_error
+from nbtrack.ipython.threads import CellThreads
+from nbtrack.session import Session, enter_run, format_traceback, leave_run, status_of
 
 SNAPSHOT_LIMIT = 200_000_000
 """A notebook file of more bytes than this is not copied; the snapshot is made from the executions."""
@@ -41,6 +43,7 @@ class CellHooks:
         self.shell = shell
         self.session = session
         self._transformer = transformer
+        self._home = os.getpid()
         self.paused = False
         self.bracket: ActiveRun | None = None
         """The run between ``%track start`` and ``%track end``."""
@@ -48,6 +51,8 @@ class CellHooks:
         self.executions = Executions(shell)
         self._models: dict[int, tuple[weakref.ref[object], ActiveRun]] = {}
         self._metrics: dict[str, float] = {}
+        self._threads = CellThreads()
+        session.thread_run = self._threads.run
         session.open_run = self._open_run
         session.experiment_name = self._experiment_name
 
@@ -77,6 +82,10 @@ class CellHooks:
         callbacks = self.shell.events.callbacks
         return all(callback in callbacks.get(event, ()) for event, callback in self.callbacks().items())
 
+    def is_child(self) -> bool:
+        """Whether this is a forked child that came out of a cell: the cell is its parent's to record."""
+        return os.getpid() != self._home
+
     def _experiment_name(self) -> str:
         # Not the current folder: a cell may change it, or remove it.
         return Path(self.notebook).stem if self.notebook else self.session.folder.name or "notebook"
@@ -93,6 +102,7 @@ class CellHooks:
         )  # %%capture and its like run their body as a cell inside the cell
         if not inside:
             self.session.run = self.bracket
+            enter_run(None)
         execution = self.executions.push(info)
         if inside or self.paused:
             return
@@ -110,8 +120,24 @@ class CellHooks:
     def _cut_off(self, frame: Frame, status: str = "interrupted") -> None:
         """End what an execution began whose end cannot be recorded."""
         frame.outputs.close()
+        self._leave(frame)
         if frame.run is not None and frame.ends_run:
             self.session.recorder.end_run(frame.run, status)
+
+    def _enter(self, frame: Frame, run: ActiveRun) -> None:
+        """Make `run` the cell's: of the code that runs in it, of the tasks and of the threads that it starts."""
+        frame.run = self.session.run = run
+        frame.threads = self._threads.alive()
+        frame.token = enter_run(run)
+
+    def _leave(self, frame: Frame) -> None:
+        token, frame.token = frame.token, None
+        if frame.run is not None and token is not None:
+            self._threads.keep(frame.threads, frame.run)
+            with contextlib.suppress(
+                ValueError
+            ):  # a cell with await runs in a task, whose context is gone with it
+                leave_run(token)
 
     def _transformed(self, source: str) -> str:
         """The cell with its magics turned into Python; IPython before 9.16 does not tell it."""
@@ -152,7 +178,8 @@ class CellHooks:
         """Take on the run that was begun for this execution before something failed, so that it ends with it."""
         for run in list(self.session.last_runs.values()):
             if run.began >= frame.arrived and not run.ended:
-                frame.run, frame.ends_run, self.session.run = run, True, run
+                frame.ends_run = True
+                self._enter(frame, run)
                 self.session.recorder.note(run, f"at its beginning {frame.problem}")
                 frame.problem = None
 
@@ -171,13 +198,12 @@ class CellHooks:
             run = session.start_run(
                 request.name, experiment=request.experiment, notebook=frame.notebook, cell_id=frame.cell_id
             )
-        frame.run, frame.ends_run = run, run is not self.bracket
-        session.run = run
+        frame.ends_run = run is not self.bracket
+        self._enter(frame, run)
         session.recorder.tag(run, dict(request.tags))
 
     def _attach(self, frame: Frame, run: ActiveRun) -> None:
-        frame.run = run
-        self.session.run = run
+        self._enter(frame, run)
         self._look(frame)
 
     def _look(self, frame: Frame) -> None:
@@ -204,10 +230,12 @@ class CellHooks:
         frame = self.executions.frame
         if frame is None:
             return self.session.start_run(DEFAULT_NAME, notebook=self.notebook)
-        frame.run = self.session.start_run(DEFAULT_NAME, notebook=frame.notebook, cell_id=frame.cell_id)
-        frame.ends_run = True
+        run = self.session.start_run(DEFAULT_NAME, notebook=frame.notebook, cell_id=frame.cell_id)
+        frame.run, frame.ends_run = run, True
+        if threading.get_ident() == frame.thread:
+            self._enter(frame, run)
         self._look(frame)
-        return frame.run
+        return run
 
     @guarded
     def post_run_cell(self, result: Any) -> None:
@@ -233,17 +261,18 @@ class CellHooks:
         if execution.frame is not None:
             frames.append(execution.frame)
         for frame in frames:
-            self._cut_off(frame, status_of(_error(result)))
+            self._cut_off(frame, status_of(cell_error(result)))
 
     def _late(self, info: Any, result: Any) -> None:
         """A cell whose beginning was not seen: the one that loaded the extension."""
         frame = self._begin(info.raw_cell, info.raw_cell, getattr(info, "cell_id", None))
-        frame.capture.end(_cell_end(result, 0.0, []), None)
+        frame.capture.end(cell_end(result, 0.0, []), None)
 
     def _end(self, frame: Frame, result: Any) -> None:
         duration = time.perf_counter() - frame.began
         session, run, request = self.session, frame.run, frame.request
-        end = _cell_end(result, duration, self._outputs(frame, result))
+        self._leave(frame)
+        end = cell_end(result, duration, self._outputs(frame, result))
         settings = session.settings
         try:
             frame.capture.end(
@@ -345,6 +374,10 @@ class CellHooks:
         self.bracket = self.session.run = self.session.start_run(
             name, notebook=self.notebook, cell_id=cell_id
         )
+        if frame is not None and frame.token is not None:
+            enter_run(
+                self.bracket
+            )  # what the rest of a headed cell logs is the bracket's; the cell's end takes it back
         return self.bracket
 
     def end_bracket(self) -> ActiveRun:
@@ -359,26 +392,3 @@ class CellHooks:
             self.session.recorder.end_run(run)
             self.session.run = None
         return run
-
-
-def _error(result: Any) -> Any:
-    return getattr(result, "error_before_exec", None) or getattr(result, "error_in_exec", None)
-
-
-def _cell_end(result: Any, duration: float, outputs: list[dict[str, Any]]) -> CellEnd:
-    """How an execution ended, from IPython's result (None where there is none)."""
-    error = _error(result)
-    count = getattr(result, "execution_count", None)
-    if error is None:
-        return CellEnd(outcome="ok", duration=duration, execution_count=count, outputs=outputs)
-    interrupted = isinstance(error, KeyboardInterrupt) or error is KeyboardInterrupt
-    traceback = format_traceback(error) if isinstance(error, BaseException) else str(error)
-    if isinstance(error, BaseException):
-        outputs = [*outputs, error_output(error, traceback)]
-    return CellEnd(
-        outcome="interrupted" if interrupted else "error",
-        duration=duration,
-        execution_count=count,
-        traceback=traceback,
-        outputs=outputs,
-    )

@@ -1,10 +1,13 @@
-"""The outputs of a cell, gathered inside the kernel."""
+"""The outputs of a cell, gathered inside the kernel, and how it ended."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
+
+from nbtrack.capture.cells import CellEnd
+from nbtrack.session import format_traceback
 
 
 class OutputCollector:
@@ -93,3 +96,27 @@ def error_output(error: BaseException, traceback: str) -> dict[str, Any]:
         "evalue": value,
         "traceback": traceback.splitlines(),
     }
+
+
+def cell_error(result: Any) -> Any:
+    """The exception that ended an execution, or None."""
+    return getattr(result, "error_before_exec", None) or getattr(result, "error_in_exec", None)
+
+
+def cell_end(result: Any, duration: float, outputs: list[dict[str, Any]]) -> CellEnd:
+    """How an execution ended, from IPython's result (None where there is none)."""
+    error = cell_error(result)
+    count = getattr(result, "execution_count", None)
+    if error is None:
+        return CellEnd(outcome="ok", duration=duration, execution_count=count, outputs=outputs)
+    interrupted = isinstance(error, KeyboardInterrupt) or error is KeyboardInterrupt
+    traceback = format_traceback(error) if isinstance(error, BaseException) else str(error)
+    if isinstance(error, BaseException):
+        outputs = [*outputs, error_output(error, traceback)]
+    return CellEnd(
+        outcome="interrupted" if interrupted else "error",
+        duration=duration,
+        execution_count=count,
+        traceback=traceback,
+        outputs=outputs,
+    )
