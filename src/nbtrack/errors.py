@@ -12,6 +12,7 @@
     │   ├── NotAStore               the path is no nbtrack store
     │   ├── StoreTooNew             written by a newer nbtrack
     │   ├── StoreNotWritable        may be read but not written
+    │   │   └── DiskFull            there is no space left, or no quota
     │   └── StoreCorrupt            content does not match its hash, or cannot be read
     ├── ModelError                  saving or loading a model
     │   ├── UnsafeModel             has types that no safe format can hold; names them
@@ -19,7 +20,8 @@
     └── KeeperUnavailable           the process that owns the store cannot be reached
 
 The message is one or two sentences for a person. ``code`` is stable and travels over the socket and HTTP;
-``status`` is the HTTP status that fits; ``details`` is a JSON-able mapping for machines (names, positions).
+``status`` is the HTTP status that fits and ``exit_status`` that of a command in a terminal; ``details`` is a JSON-able
+mapping for machines (names, positions).
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ class NbtrackError(Exception):
 
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 500
+    exit_status: ClassVar[int] = 1
 
     def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)
@@ -44,6 +47,7 @@ class InvalidInput(NbtrackError, ValueError):
 
     code = "invalid_input"
     status = 400
+    exit_status = 2
 
 
 class FilterError(InvalidInput):
@@ -84,6 +88,7 @@ class NotAStore(StoreError):
 
     code = "not_a_store"
     status = 404
+    exit_status = 10
 
 
 class StoreTooNew(StoreError):
@@ -91,6 +96,7 @@ class StoreTooNew(StoreError):
 
     code = "store_too_new"
     status = 409
+    exit_status = 13
 
 
 class StoreNotWritable(StoreError):
@@ -98,12 +104,22 @@ class StoreNotWritable(StoreError):
 
     code = "store_not_writable"
     status = 403
+    exit_status = 14
+
+
+class DiskFull(StoreNotWritable):
+    """The disk of the store has no space left, or the user no quota."""
+
+    code = "disk_full"
+    status = 507
+    exit_status = 15
 
 
 class StoreCorrupt(StoreError):
     """Stored content does not match its hash, or cannot be read."""
 
     code = "store_corrupt"
+    exit_status = 12
 
 
 class ModelError(NbtrackError):
@@ -117,6 +133,7 @@ class UnsafeModel(ModelError):
     """The model has types that a safe format cannot hold. ``details["types"]`` names them."""
 
     code = "unsafe_model"
+    exit_status = 17
 
 
 class MissingLibrary(ModelError):
@@ -130,6 +147,7 @@ class KeeperUnavailable(NbtrackError):
 
     code = "keeper_unavailable"
     status = 503
+    exit_status = 11
 
 
 def by_code(code: str, message: str, details: dict[str, Any]) -> NbtrackError:

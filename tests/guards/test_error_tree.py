@@ -44,10 +44,18 @@ def test_the_drawing_is_the_tree() -> None:
 
 
 def test_each_error_has_its_row_in_the_docs() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (\d+) \|", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
-    documented = {name: (code, int(status)) for name, code, status in rows}
-    real = {name: (getattr(errors, name).code, getattr(errors, name).status) for name in real_tree()}
+    rows = re.findall(
+        r"^\| `(\w+)` \| `(\w+)` \| (\d+) \| (\d+) \|", DOCS.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    documented = {name: (code, int(http), int(status)) for name, code, http, status in rows}
+    classes = {name: getattr(errors, name) for name in real_tree()}
+    real = {name: (error.code, error.status, error.exit_status) for name, error in classes.items()}
     assert documented == real
+
+
+def test_each_exit_status_of_an_error_is_explained() -> None:
+    explained = re.findall(r"^\| (\d+) \| \S", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
+    assert {getattr(errors, name).exit_status for name in real_tree()} < set(map(int, explained))
 
 
 def test_codes_are_told_apart() -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,19 @@ import nbtrack.cli.demo
 from nbtrack.cli import main
 from nbtrack.cli.startup import STARTUP, startup_file
 from nbtrack.entities.runs import RunRow, RunStatus, RunTable
-from nbtrack.errors import FilterError, NotFound
+from nbtrack.entities.stores import StoreStatus
+from nbtrack.errors import (
+    DiskFull,
+    FilterError,
+    KeeperUnavailable,
+    NbtrackError,
+    NotFound,
+    StoreCorrupt,
+    StoreNotWritable,
+    StoreTooNew,
+    UnsafeModel,
+    by_code,
+)
 from nbtrack.store.location import create_store
 
 RUN = RunRow(
@@ -89,7 +102,7 @@ def test_the_environment_names_the_store(
 
 
 def test_exit_codes_and_sentences(tmp_path: Path, asked: list[str], capsys: Capture) -> None:
-    assert main(["runs"]) == 1
+    assert main(["runs"]) == 10
     assert "There is no nbtrack store" in capsys.readouterr().err
     create_store(tmp_path / ".nbtrack")
     for words, code, says in [
@@ -98,12 +111,42 @@ def test_exit_codes_and_sentences(tmp_path: Path, asked: list[str], capsys: Capt
         (["rnus"], 2, "nbtrack: There is no command 'rnus'; did you mean runs?\n"),
         (["runs", "--limit", "x"], 2, "not a valid integer"),
         (["--store"], 2, "--store needs the PATH"),
-        (["--store", "nowhere", "runs"], 1, "is not an nbtrack store"),
+        (["--store", "nowhere", "runs"], 10, "is not an nbtrack store"),
     ]:
         assert main(words) == code
         out, err = capsys.readouterr()
         assert says in err
         assert out == ""
+
+
+@pytest.mark.parametrize(
+    "error", [KeeperUnavailable, StoreCorrupt, StoreTooNew, StoreNotWritable, DiskFull, UnsafeModel]
+)
+def test_an_error_of_a_store_has_its_own_exit_status(
+    error: type[NbtrackError], tmp_path: Path, asked: list[str], monkeypatch: Any
+) -> None:
+    def fail(self: object, operation: str, /, **arguments: Any) -> Any:
+        raise by_code(error.code, "It is so.", {})  # as it comes over the socket
+
+    create_store(tmp_path / ".nbtrack")
+    monkeypatch.setattr(Store, "ask", fail)
+    assert main(["runs"]) == error.exit_status > 2
+
+
+def test_doctor_exits_with_12_where_something_is_wrong_with_the_content(
+    tmp_path: Path, asked: list[str], capsys: Capture, monkeypatch: Any
+) -> None:
+    texts = dict.fromkeys(("path", "id", "schema", "nbtrack", "sqlite", "keeper"), "x")
+    counts = dict.fromkeys(("version", "runs", "running", "executions", "models"), 1)
+    sizes = dict.fromkeys(("database_size", "blob_size", "waiting"), 1)
+    status = StoreStatus(**texts, **counts, **sizes, warnings=["Little room."])  # type: ignore[arg-type]
+    create_store(tmp_path / ".nbtrack")
+    monkeypatch.setattr(Store, "ask", lambda self, operation: status)
+    assert main(["doctor"]) == 0
+    assert "! Little room." in capsys.readouterr().out
+    status = replace(status, problems=["2 records are lost."])
+    assert main(["doctor"]) == 12
+    assert "! 2 records are lost." in capsys.readouterr().out
 
 
 def test_help_and_version_need_no_store(capsys: Capture, asked: list[str]) -> None:

@@ -234,7 +234,13 @@ export interface NotebookDiff {
   cells: CellChange[];
 }
 
-/** A store's state: sizes in bytes; `waiting` is the size of journals that are not drained yet. */
+/**
+ * A store's state: sizes in bytes, ages in seconds.
+ *
+ * `waiting` is the size of what the journals hold and the store has not taken in, `waiting_age` how long the oldest
+ * of it has waited; `orphans` counts processes that record and of which nothing can be known, on another host for
+ * example. `problems` are about the content and ask for `nbtrack verify`; `warnings` are about the surroundings.
+ */
 export interface StoreStatus {
   path: string;
   id: string;
@@ -251,4 +257,12 @@ export interface StoreStatus {
   blob_size: number;
   waiting: number;
   problems: string[];
+  warnings: string[];
+  free: number;
+  file_system: string;
+  waiting_age: number;
+  orphans: number;
+  quarantined: number;
+  keeper_memory: number;
+  keeper_age: number;
 }

@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, or 1 for what the store cannot do, or 2 for a request that cannot be right.
+        The exit status: 0, or that of what was found (`View`) or raised (`NbtrackError`).
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
@@ -70,18 +70,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal that knows no arrows shows "?", not a traceback
     try:
         path, words = _without_store(words)
-        _print(run_command(words, FoundStore(path), tree=shell_tree()))
+        view = run_command(words, FoundStore(path), tree=shell_tree())
+        _print(view)
         sys.stdout.flush()
     except NbtrackError as error:
         print(f"nbtrack: {visible(error.message, keep=chr(10))}", file=sys.stderr)
-        return 2 if isinstance(error, InvalidInput) else 1
+        return error.exit_status
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         # The reader (head, less) has left. Python would complain again when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    return 0
+    return view.exit_status
 
 
 def _without_store(words: list[str]) -> tuple[str | None, list[str]]:

@@ -11,10 +11,10 @@ import click
 
 from nbtrack.analysis.diff import diff_notebooks
 from nbtrack.commands.grammar import Asking, Command, Tree
+from nbtrack.commands.health_commands import doctor
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.runs import Comparison, RunDetail, RunTable
 from nbtrack.entities.snapshots import Snapshot
-from nbtrack.entities.stores import StoreStatus
 from nbtrack.errors import InvalidInput
 from nbtrack.operations import to_json, to_plain
 from nbtrack.render.views import Shown, View
@@ -234,12 +234,3 @@ def models(asking: Asking, as_json: bool) -> View:
     found: list[RegisteredModel] = asking.proxy.ask("models.list")
     hints = () if found else (f"{asking.prog} register RUN NAME registers the model of a run.",)
     return _answer("models", found, as_json, hints)
-
-
-@click.command(cls=Command, examples=("doctor", "doctor --json"))
-@_as_json
-@click.pass_obj
-def doctor(asking: Asking, as_json: bool) -> View:
-    """Show how the store is: where, how large, who serves it, and what is wrong."""
-    status: StoreStatus = asking.proxy.ask("store.status")
-    return _answer("status", status, as_json)

@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreStatus:
-    """A store's state: sizes in bytes; ``waiting`` is the size of journals that are not drained yet."""
+    """A store's state: sizes in bytes, ages in seconds.
+
+    ``waiting`` is the size of what the journals hold and the store has not taken in, ``waiting_age`` how long the oldest
+    of it has waited; ``orphans`` counts processes that record and of which nothing can be known, on another host for
+    example. ``problems`` are about the content and ask for ``nbtrack verify``; ``warnings`` are about the surroundings.
+    """
 
     path: str
     id: str
@@ -24,3 +29,11 @@ class StoreStatus:
     blob_size: int
     waiting: int
     problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    free: int = 0
+    file_system: str = ""
+    waiting_age: float = 0.0
+    orphans: int = 0
+    quarantined: int = 0
+    keeper_memory: int = 0
+    keeper_age: float = 0.0

@@ -58,15 +58,24 @@ def status_facts(status: StoreStatus) -> Facts:
     """A store in figures."""
     running = f", {status.running:,} running" if status.running else ""
     libraries = f"nbtrack {visible(status.nbtrack, 40)} · SQLite {visible(status.sqlite, 40)}"
-    waiting = [("waiting", f"{size(status.waiting)} in journals")] if status.waiting else []
+    waited = f", the oldest for {duration_text(status.waiting_age)}" if status.waiting_age else ""
+    waiting = [("waiting", f"{size(status.waiting)} in journals{waited}")] if status.waiting else []
+    keeper = visible(status.keeper, 200)
+    if status.keeper_memory:
+        keeper += f" · {size(status.keeper_memory)} of memory · up for {duration_text(status.keeper_age)}"
+    on = f" on {visible(status.file_system, 40)}" if status.file_system else ""
+    free = [("free", size(status.free) + on)] if status.free else []
+    aside = [("quarantine", f"{status.quarantined:,} file(s)")] if status.quarantined else []
     return [
         ("store", visible(status.path, 500)),
         ("runs", f"{status.runs:,}{running}"),
         ("executions", f"{status.executions:,}"),
         ("models", f"{status.models:,}"),
         ("size", f"{size(status.database_size)} database · {size(status.blob_size)} blobs"),
+        *free,
         *waiting,
-        ("keeper", visible(status.keeper, 200)),
+        *aside,
+        ("keeper", keeper),
         ("versions", f"{libraries} · {visible(status.schema, 60)}"),
     ]
 

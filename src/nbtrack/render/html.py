@@ -45,7 +45,8 @@ def _body(content: object) -> str:
             return heading(title) + _facts(model_facts(content))
         case StoreStatus():
             problems = "".join(
-                f'<div class="nbtrack-b">! {escape(visible(p, 500))}</div>' for p in content.problems
+                f'<div class="nbtrack-b">! {escape(visible(p, 500))}</div>'
+                for p in [*content.problems, *content.warnings]
             )
             return (
                 heading("nbtrack store")

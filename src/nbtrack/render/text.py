@@ -65,6 +65,7 @@ def _lines(content: object, width: int, now: datetime | None) -> list[Text]:
             ]
         case StoreStatus():
             problems = [line("! ", visible(problem, 500), style="red") for problem in content.problems]
+            problems += [line("! ", visible(warning, 500), style="yellow") for warning in content.warnings]
             good = [] if problems else [line("No problems found.", style="green")]
             return [heading("nbtrack store"), *facts(status_facts(content)), *problems, *good]
         case list():

@@ -28,9 +28,10 @@ class View:
 
     ``kind`` is ``runs``, ``run``, ``comparison``, ``diff``, ``model``, ``models``, ``status``, ``text`` (help
     and sentences) or ``json`` (the content is JSON text, to be printed as it is). Each of ``hints`` is a line
-    that says what to do next.
+    that says what to do next. ``exit_status`` is that of the command in a terminal.
     """
 
     kind: str
     content: Shown
     hints: tuple[str, ...] = ()
+    exit_status: int = 0

@@ -16,7 +16,7 @@ from nbtrack.store.audit import Audit
 from nbtrack.store.blobs import Blobs
 from nbtrack.store.executions import Executions
 from nbtrack.store.journals import Journals
-from nbtrack.store.location import is_store
+from nbtrack.store.location import disk_full, is_store
 from nbtrack.store.metrics import Metrics
 from nbtrack.store.migrations import MIGRATIONS, migrate
 from nbtrack.store.models import Models
@@ -49,6 +49,11 @@ class Store:
     def incoming(self) -> Path:
         """Where a recording process leaves bulk content for the keeper."""
         return self.folder / "incoming"
+
+    @property
+    def quarantine(self) -> Path:
+        """Where ``repair`` puts what is damaged; nothing is read from there."""
+        return self.folder / "quarantine"
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -106,7 +111,9 @@ def _connect(folder: Path) -> apsw.Connection:
         connection.execute(
             "INSERT INTO store (id, version) SELECT ?, 0 WHERE NOT EXISTS (SELECT 1 FROM store)", (new_id(),)
         )
-    except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.FullError, OSError) as problem:
+    except apsw.FullError as problem:
+        raise disk_full(folder) from problem
+    except (apsw.ReadOnlyError, apsw.CantOpenError, OSError) as problem:
         raise StoreNotWritable(
             f"The store {folder} cannot be written: {problem}.", path=str(folder)
         ) from problem

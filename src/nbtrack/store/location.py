@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
 
-from nbtrack.errors import InvalidInput, NotAStore, StoreNotWritable
+from nbtrack.errors import DiskFull, InvalidInput, NotAStore, StoreNotWritable
 
 FOLDER = ".nbtrack"
 MARK = "nbtrack-store"
@@ -111,9 +112,19 @@ def named_place(path: str | os.PathLike[str]) -> Path:
 
 def not_writable(store: Path, problem: OSError) -> StoreNotWritable:
     """The error of a store that exists and cannot be written."""
+    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        return disk_full(store)
     return StoreNotWritable(
         f"The store {store} cannot be written ({problem.strerror}); "
         "check its permissions or set NBTRACK_STORE to another folder.",
+        path=str(store),
+    )
+
+
+def disk_full(store: Path) -> DiskFull:
+    """The error of a store whose disk is full."""
+    return DiskFull(
+        f"The disk of the store {store} is full; make room on it. What is recorded meanwhile is kept and taken in later.",
         path=str(store),
     )
 
