@@ -8,12 +8,17 @@ import apsw
 
 from nbtrack.errors import StoreCorrupt, StoreTooNew
 from nbtrack.store.columns import to_columns
+from nbtrack.store.deletion import DELETION
 from nbtrack.store.foundation import FOUNDATION
 
 Step = str | Callable[[apsw.Connection], None]
 """SQL, or a function that is given the connection inside the step's transaction."""
 
-MIGRATIONS: list[tuple[str, Step]] = [("0001_foundation", FOUNDATION), ("0002_columns", to_columns)]
+MIGRATIONS: list[tuple[str, Step]] = [
+    ("0001_foundation", FOUNDATION),
+    ("0002_columns", to_columns),
+    ("0003_trash", DELETION),
+]
 
 
 def migrate(connection: apsw.Connection) -> None:
