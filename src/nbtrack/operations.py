@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol, cast
 
+from nbtrack.entities.columns import MetricCurve, RunColumns
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.runs import Comparison, MetricSeries, RunDetail, RunOutcome, RunTable
 from nbtrack.entities.snapshots import Snapshot
@@ -54,9 +55,11 @@ OPERATIONS: dict[str, Operation] = {
     for operation in (
         Operation("store.status", StoreStatus),
         Operation("runs.search", RunTable),
+        Operation("runs.columns", RunColumns),
         Operation("runs.get", RunDetail),
         Operation("runs.compare", Comparison),
         Operation("runs.metric", MetricSeries),
+        Operation("runs.curve", MetricCurve),
         Operation("runs.outcome", RunOutcome),
         Operation("runs.last", str),
         Operation("runs.complete", list[str]),

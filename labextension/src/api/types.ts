@@ -160,10 +160,16 @@ export interface Comparison {
   environment: Difference[];
 }
 
-/** One metric of one run: equally long columns; `times` are Unix times in seconds. */
+/**
+ * One metric of one run: equally long columns; `times` are Unix times in seconds.
+ *
+ * `count` is the number of points that were logged. Where fewer were asked for, the columns hold the lowest and the
+ * highest of each stretch, so that no spike is lost, and `times` is empty.
+ */
 export interface MetricSeries {
   run: string;
   name: string;
+  count: number;
   steps: number[];
   values: Measured[];
   times: Measured[];

@@ -3,59 +3,18 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from nbtrack.client.content import read_content
+from nbtrack.client.series import Series
 from nbtrack.client.table import Table
-from nbtrack.entities.runs import Artifact, JSONValue, MetricSeries, RunDetail, RunStatus
+from nbtrack.entities.runs import Artifact, JSONValue, RunDetail, RunStatus
 from nbtrack.entities.snapshots import Snapshot
-from nbtrack.errors import InvalidInput, MissingLibrary, NotFound
+from nbtrack.errors import InvalidInput, NotFound
 from nbtrack.operations import Proxy
 
 if TYPE_CHECKING:
-    import numpy
-    import numpy.typing
-
-
-class Series:
-    """The points of one metric of one run."""
-
-    def __init__(self, series: MetricSeries) -> None:
-        self.name = series.name
-        self._series = series
-
-    @property
-    def values(self) -> numpy.typing.NDArray[numpy.float64]:
-        """The values, shape (points,)."""
-        return cast("numpy.typing.NDArray[numpy.float64]", self._array(self._series.values))
-
-    @property
-    def steps(self) -> numpy.typing.NDArray[numpy.int64]:
-        """The steps, shape (points,)."""
-        return cast("numpy.typing.NDArray[numpy.int64]", self._array(self._series.steps))
-
-    @property
-    def times(self) -> numpy.typing.NDArray[numpy.float64]:
-        """When each was logged, Unix time in seconds, shape (points,)."""
-        return cast("numpy.typing.NDArray[numpy.float64]", self._array(self._series.times))
-
-    @staticmethod
-    def _array(column: list[Any]) -> Any:
-        try:
-            import numpy
-        except ImportError:
-            raise MissingLibrary(
-                "Metric values are NumPy arrays; pip install numpy.", library="numpy"
-            ) from None
-        return numpy.array(column)
-
-    def __len__(self) -> int:
-        """The number of points."""
-        return len(self._series.values)
-
-    def __repr__(self) -> str:
-        """The name and the number of points."""
-        return f"<metric {self.name}: {len(self)} points>"
+    pass
 
 
 class Run:
@@ -108,7 +67,7 @@ class Run:
         NotFound
             If the run has no such metric.
         """
-        return Series(self._proxy.ask("runs.metric", run=self.id, name=name))
+        return Series(self._proxy, self._proxy.ask("runs.curve", run=self.id, name=name))
 
     def snapshot(self) -> Snapshot:
         """The notebook as the run left it.
@@ -240,7 +199,7 @@ class Runs:
         """
         sort = [sort] if isinstance(sort, str) else sort or []
         return Table(
-            self._proxy.ask("runs.search", filter=filter, sort=sort, limit=limit, experiment=experiment)
+            self._proxy.ask("runs.columns", filter=filter, sort=sort, limit=limit, experiment=experiment)
         )
 
     def compare(self, *runs: str) -> Any:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from array import array
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from nbtrack.entities.runs import RunRow, RunTable
+from nbtrack.entities.columns import Column, RunColumns
+from nbtrack.entities.runs import RunRow, RunStatus, RunTable
 from nbtrack.errors import MissingLibrary
 from nbtrack.render.html import to_html
 from nbtrack.render.text import to_text
@@ -16,7 +20,11 @@ if TYPE_CHECKING:
     import pandas
     import polars
 
-_OWN = ("id", "name", "experiment", "status", "started", "duration")
+_CODES = {"float": "d", "int": "q", "time": "q", "text": "i"}
+_HIDDEN = ("notebook", "cell_id")
+"""What a run's record has and a data frame leaves out."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Table:
@@ -26,8 +34,42 @@ class Table:
     ``polars.DataFrame(table)``, ``pyarrow.table(table)``.
     """
 
-    def __init__(self, table: RunTable) -> None:
-        self.detail = table
+    def __init__(self, table: RunColumns) -> None:
+        self._table = table
+
+    @cached_property
+    def detail(self) -> RunTable:
+        """The answer as records."""
+        table = self._table
+        own: dict[str, list[Any]] = {}
+        rest: dict[str, list[dict[str, Any]]] = {
+            group: [{} for _ in range(table.count)] for group in ("params", "metrics", "tags")
+        }
+        for column in table.columns:
+            values = _values(column)
+            if column.group == "run":
+                own[column.name] = values
+            else:
+                for row, (target, value) in enumerate(zip(rest[column.group], values, strict=True)):
+                    if column.present is None or column.present[row]:
+                        target[column.name] = value
+        runs = [
+            RunRow(
+                id=own["id"][row],
+                name=own["name"][row],
+                experiment=own["experiment"][row],
+                status=RunStatus(own["status"][row]),
+                started=_iso(own["started"][row]),
+                duration=own["duration"][row],
+                params=rest["params"][row],
+                metrics=rest["metrics"][row],
+                tags=rest["tags"][row],
+                notebook=own["notebook"][row],
+                cell_id=own["cell_id"][row],
+            )
+            for row in range(table.count)
+        ]
+        return RunTable(store=table.store, version=table.version, total=table.total, runs=runs)
 
     @property
     def runs(self) -> list[RunRow]:
@@ -36,7 +78,7 @@ class Table:
 
     def __len__(self) -> int:
         """The number of rows."""
-        return len(self.runs)
+        return self._table.count
 
     def __iter__(self) -> Iterator[RunRow]:
         """The rows in their order."""
@@ -44,14 +86,15 @@ class Table:
 
     def columns(self) -> dict[str, list[Any]]:
         """The table by columns: id, name, experiment, status, started, duration, ``params.*``, ``metrics.*``, ``tags.*``."""
-        rows = self.runs
-        columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in _OWN}
-        columns["status"] = [row.status.value for row in rows]
-        columns["started"] = [datetime.fromisoformat(row.started) for row in rows]
-        for group in ("params", "metrics", "tags"):
-            for name in dict.fromkeys(name for row in rows for name in getattr(row, group)):
-                columns[f"{group}.{name}"] = [getattr(row, group).get(name) for row in rows]
+        columns = {_title(column): _values(column) for column in self._shown}
+        columns["started"] = [_moment(nanoseconds) for nanoseconds in columns.get("started", [])]
         return columns
+
+    @property
+    def _shown(self) -> list[Column]:
+        if not self._table.count:
+            return [Column(name=name, group="run", kind="text") for name in _OWN]
+        return [item for item in self._table.columns if item.group != "run" or item.name not in _HIDDEN]
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """The table as an Arrow stream (PyCapsule interface)."""
@@ -76,10 +119,22 @@ class Table:
             If pandas is not installed.
         """
         try:
+            import numpy
             import pandas
         except ImportError:
             raise MissingLibrary("pandas is not installed; pip install pandas.", library="pandas") from None
-        return pandas.DataFrame(self.columns())
+        columns: dict[str, Any] = {}
+        for column in self._shown:
+            if column.kind == "json":
+                columns[_title(column)] = _values(column)
+                continue
+            numbers = numpy.frombuffer(column.data, dtype=f"<{_CODES[column.kind]}")
+            if column.kind == "time":
+                numbers = pandas.to_datetime(numbers // 1_000_000, unit="ms", utc=True)
+            elif column.kind == "text":
+                numbers = numpy.array([*column.words, None], dtype=object)[numbers]
+            columns[_title(column)] = numbers
+        return pandas.DataFrame(columns)
 
     def to_polars(self) -> polars.DataFrame:
         """The table as a polars data frame.
@@ -105,6 +160,35 @@ class Table:
     def __repr__(self) -> str:
         """The table as text."""
         return to_text(View(kind="runs", content=self.detail))
+
+
+_OWN = ("id", "name", "experiment", "status", "started", "duration")
+
+
+def _title(column: Column) -> str:
+    return column.name if column.group == "run" else f"{column.group}.{column.name}"
+
+
+def _values(column: Column) -> list[Any]:
+    """A column's values as Python has them; None where nothing was recorded."""
+    if column.kind == "json":
+        return [json.loads(word) for word in column.words]
+    numbers: array[Any] = array(_CODES[column.kind])
+    numbers.frombytes(column.data)
+    if column.kind == "text":
+        words = [*column.words, None]
+        return [words[number] for number in numbers]
+    if column.present is None:
+        return list(numbers)
+    return [number if here else None for number, here in zip(numbers, column.present, strict=True)]
+
+
+def _moment(nanoseconds: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=nanoseconds // 1_000_000)
+
+
+def _iso(nanoseconds: int) -> str:
+    return _moment(nanoseconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _arrow_column(values: list[Any]) -> tuple[Any, list[Any]]:

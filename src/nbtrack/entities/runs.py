@@ -191,10 +191,15 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSeries:
-    """One metric of one run: equally long columns; ``times`` are Unix times in seconds."""
+    """One metric of one run: equally long columns; ``times`` are Unix times in seconds.
+
+    ``count`` is the number of points that were logged. Where fewer were asked for, the columns hold the lowest and the
+    highest of each stretch, so that no spike is lost, and ``times`` is empty.
+    """
 
     run: str
     name: str
+    count: int
     steps: list[int]
     values: list[float]
     times: list[float]

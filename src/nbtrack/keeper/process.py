@@ -227,7 +227,7 @@ def serve(store: str) -> None:
 def answer_once(store: str) -> None:
     """Answer the request on standard input and end: the main function where no keeper can live."""
     request = json.load(sys.stdin)
-    sys.stdout.write(json.dumps(_answer_request(Path(store), request)))
+    sys.stdout.buffer.write(protocol.pack(_answer_request(Path(store), request)))
 
 
 def _answer_request(folder: Path, request: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""Messages between a proxy and the keeper: a length (u32 LE) and that many bytes of JSON.
+"""Messages between a proxy and the keeper: a length (u32 LE) and that many bytes.
+
+The bytes are ``length of the JSON (u32 LE) | JSON | attachments``. Bulk (``bytes``) is not in the JSON: there it is
+``{"$bytes": [start, length]}``, a place among the attachments. An answer that has bulk must hold no mapping of a person's
+own, which might look like such a place.
 
 Request: ``{"version", "operation", "arguments"}``. Answer: ``{"ok"}``, ``{"error": {code, message, details}}``, or
 ``{"leaving": true}`` from a keeper older than the asker, which then starts the newer one. JSON as Python writes it,
@@ -13,23 +17,48 @@ from typing import Any
 
 HEAD = struct.Struct("<I")
 MAX_MESSAGE = 1 << 30
+_BULK = "$bytes"
 
 
 def pack(message: dict[str, Any]) -> bytes:
-    """A message as bytes."""
-    content = json.dumps(message, separators=(",", ":")).encode()
-    return HEAD.pack(len(content)) + content
+    """A message as bytes, with its length before it."""
+    bulk: list[bytes] = []
+    size = 0
+
+    def attach(value: object) -> dict[str, list[int]]:
+        nonlocal size
+        if not isinstance(value, bytes):
+            raise TypeError(f"{type(value).__name__} cannot travel")
+        bulk.append(value)
+        size += len(value)
+        return {_BULK: [size - len(value), len(value)]}
+
+    content = json.dumps(message, separators=(",", ":"), default=attach).encode()
+    return b"".join([HEAD.pack(HEAD.size + len(content) + size), HEAD.pack(len(content)), content, *bulk])
 
 
 def unpack(content: bytes) -> dict[str, Any]:
-    """The message of a frame's content.
+    """The message of a frame's content, which stands behind its length.
 
     Raises
     ------
     ValueError
         If it is none.
     """
-    message = json.loads(content)
+    if len(content) < HEAD.size:
+        raise ValueError("not a message")
+    (length,) = HEAD.unpack_from(content)
+    bulk = HEAD.size + length
+
+    def detach(value: dict[str, Any]) -> Any:
+        place = value.get(_BULK)
+        if len(value) != 1 or not isinstance(place, list):
+            return value
+        start, size = place
+        return content[bulk + start : bulk + start + size]
+
+    text = content[HEAD.size : bulk]
+    message = json.loads(text, object_hook=detach if len(content) > bulk else None)
     if not isinstance(message, dict):
         raise ValueError("not a message")
     return message

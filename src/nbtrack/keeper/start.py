@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from nbtrack.keeper import protocol
+
 # nbtrack is loaded from the folder of who starts it, by name: that folder cannot go first on the path, where it could
 # hide the standard library, and last another nbtrack of the interpreter's site would be taken for it.
 _BOOT = """
@@ -83,5 +85,4 @@ def ask_in_child(store: Path, request: dict[str, Any], timeout: float) -> dict[s
         timeout=timeout,
         cwd="/" if os.name == "posix" else None,
     )
-    message: dict[str, Any] = json.loads(answer.stdout)
-    return message
+    return protocol.unpack(answer.stdout[protocol.HEAD.size :])

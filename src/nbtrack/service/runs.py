@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 from nbtrack.analysis.changes import changes
 from nbtrack.analysis.compare import compare
+from nbtrack.entities.columns import MetricCurve, RunColumns
 from nbtrack.entities.runs import Change, Comparison, MetricSeries, RunDetail, RunOutcome, RunTable
 from nbtrack.errors import AmbiguousName, InvalidInput, NotFound
 from nbtrack.store.database import Store
-from nbtrack.store.filters import KnownNames, compile_filter, compile_sort
+from nbtrack.store.filters import KnownNames, Order, Query, compile_filter, compile_sort
 
 MAX_PAGE = 100_000
 _ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]*")
@@ -27,6 +28,7 @@ class Runs:
     def __init__(self, store: Store, size: Callable[[], int]) -> None:
         self._store = store
         self._size = size
+        self._answers: dict[tuple[object, ...], RunColumns] = {}
 
     def resolve(self, run: str, experiment: str | None = None) -> str:
         """The id of a run.
@@ -81,15 +83,44 @@ class Runs:
         FilterError
             If the filter or a sort item cannot be read.
         """
+        query, order = self._compiled(filter, sort, limit, offset)
+        total, rows = self._store.runs.search(query, order, experiment, min(limit, MAX_PAGE), offset)
+        return RunTable(store=str(self._store.folder), version=self._store.version, total=total, runs=rows)
+
+    def columns(
+        self,
+        filter: str = "",
+        sort: list[str] | None = None,
+        limit: int = MAX_PAGE,
+        offset: int = 0,
+        experiment: str | None = None,
+    ) -> RunColumns:
+        """As `search`, by columns: for data frames, where ten thousand rows of records would be slow."""
+        asked = (self._store.version, filter, tuple(sort or ()), limit, offset, experiment)
+        if asked not in self._answers:
+            query, order = self._compiled(filter, sort, limit, offset)
+            total, count, columns = self._store.runs.columns(
+                query, order, experiment, min(limit, MAX_PAGE), offset
+            )
+            answer = RunColumns(
+                store=str(self._store.folder),
+                version=self._store.version,
+                total=total,
+                count=count,
+                columns=columns,
+            )
+            # The last few answers are kept while the store stays as it is: a table is asked for again and again.
+            kept = [item for item in self._answers.items() if item[0][0] == self._store.version]
+            self._answers = dict([*kept[-3:], (asked, answer)])
+        return self._answers[asked]
+
+    def _compiled(self, filter: str, sort: list[str] | None, limit: int, offset: int) -> tuple[Query, Order]:
         if limit < 0 or offset < 0:
             raise InvalidInput(
                 f"limit and offset count runs and cannot be negative (got {limit} and {offset})."
             )
         known = self._store.runs.known_names() if filter or sort else KnownNames()
-        query = compile_filter(filter, known)
-        order = compile_sort(sort or [], known)
-        total, rows = self._store.runs.search(query, order, experiment, min(limit, MAX_PAGE), offset)
-        return RunTable(store=str(self._store.folder), version=self._store.version, total=total, runs=rows)
+        return compile_filter(filter, known), compile_sort(sort or [], known)
 
     def get(self, run: str, experiment: str | None = None) -> RunDetail:
         """All that is known of a run."""
@@ -122,19 +153,53 @@ class Runs:
             raise InvalidInput(f"A comparison needs two runs at least, got {len(runs)}.")
         return compare([self.get(run, experiment) for run in runs])
 
-    def metric(self, run: str, name: str, experiment: str | None = None) -> MetricSeries:
-        """One metric of a run, with all its points."""
+    def metric(
+        self, run: str, name: str, experiment: str | None = None, limit: int | None = None
+    ) -> MetricSeries:
+        """One metric of a run: all its points, or about `limit` that look like it (the lowest and highest of stretches).
+
+        Raises
+        ------
+        NotFound
+            If the run has no such metric.
+        """
         identifier = self.resolve(run, experiment)
+        if limit is not None:
+            sample = self._store.metrics.sample(identifier, name, limit)
+            if sample is None:
+                raise self._no_metric(identifier, run, name)
+            count, steps, values = sample
+            return MetricSeries(run=identifier, name=name, count=count, steps=steps, values=values, times=[])
         series = self._store.metrics.series(identifier, name)
         if series is None:
-            names = list(self._store.runs.rows([identifier])[0].metrics)
-            raise NotFound(
-                f"The run {run} has no metric {name}; it has {', '.join(names) or 'none'}.", metric=name
-            )
+            raise self._no_metric(identifier, run, name)
         steps, values, times = series
         return MetricSeries(
-            run=identifier, name=name, steps=steps, values=values, times=[time / 1e3 for time in times]
+            run=identifier,
+            name=name,
+            count=len(values),
+            steps=steps,
+            values=values,
+            times=[time / 1e3 for time in times],
         )
+
+    def curve(self, run: str, name: str, experiment: str | None = None) -> MetricCurve:
+        """One metric of a run with all its points, packed.
+
+        Raises
+        ------
+        NotFound
+            If the run has no such metric.
+        """
+        identifier = self.resolve(run, experiment)
+        chunks = self._store.metrics.chunks(identifier, name)
+        if chunks is None:
+            raise self._no_metric(identifier, run, name)
+        return MetricCurve(run=identifier, name=name, chunks=chunks)
+
+    def _no_metric(self, identifier: str, run: str, name: str) -> NotFound:
+        names = ", ".join(self._store.runs.rows([identifier])[0].metrics) or "none"
+        return NotFound(f"The run {run} has no metric {name}; it has {names}.", metric=name)
 
     def outcome(self, run: str) -> RunOutcome:
         """What changed in a run (by id) against the previous run of the same cell."""

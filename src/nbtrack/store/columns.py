@@ -66,7 +66,7 @@ CREATE TABLE metrics (                  -- a summary of each series; its last va
 ) WITHOUT ROWID;
 CREATE TABLE metric_chunks (            -- see nbtrack.store.points; a series of one point has none
     run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, name INTEGER NOT NULL REFERENCES names,
-    first INTEGER NOT NULL, points BLOB NOT NULL,
+    first INTEGER NOT NULL, points BLOB NOT NULL, extremes BLOB,
     UNIQUE (run, name, first)
 );
 CREATE TABLE notes (

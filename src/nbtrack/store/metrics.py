@@ -16,6 +16,7 @@ import apsw
 
 from nbtrack.store.names import Names, expression
 from nbtrack.store.points import Chunk, encode
+from nbtrack.store.sampling import extremes, sample
 from nbtrack.store.values import from_sql, to_sql
 
 SMALL, LARGE = 4096, 65536
@@ -150,8 +151,9 @@ class Metrics:
             length = LARGE if len(values) - start >= LARGE else SMALL
             part = slice(start, start + length)
             self._connection.execute(
-                "INSERT INTO metric_chunks (run, name, first, points) VALUES (?, ?, ?, ?)",
-                (run, name, first + start, encode(steps[part], values[part], times[part])),
+                "INSERT INTO metric_chunks (run, name, first, points, extremes) VALUES (?, ?, ?, ?, ?)",
+                (run, name, first + start, encode(steps[part], values[part], times[part]))
+                + (extremes(values[part]) if length == LARGE else None,),
             )
             start += length
 
@@ -164,14 +166,20 @@ class Metrics:
 
     def chunks(self, run: str, name: str) -> list[bytes] | None:
         """A series as the chunks of `nbtrack.store.points`, in order; None if the run has no such metric."""
-        number = self._names.find("metric", name)
-        row = next(self._connection.execute("SELECT key FROM runs WHERE id = ?", (run,)), None)
-        summary = self._summary(row[0], number) if row and number is not None else None
-        if row is None or number is None or summary is None:
+        found = self._summaries_of(run, name)
+        if found is None:
             return None
+        key, number, summary = found
         if summary.count == 1:
             return [encode([summary.last_step], array("d", [summary.last]), [summary.last_time])]
-        return list(self._chunks(row[0], number))
+        return list(self._chunks(key, number))
+
+    def _summaries_of(self, run: str, name: str) -> tuple[int, int, Summary] | None:
+        """A run's key, a name's number and the summary of that series, if there is one."""
+        number = self._names.find("metric", name)
+        row: Any = next(self._connection.execute("SELECT key FROM runs WHERE id = ?", (run,)), None)
+        summary = self._summary(row[0], number) if row and number is not None else None
+        return None if summary is None or number is None else (row[0], number, summary)
 
     def series(self, run: str, name: str) -> tuple[list[int], list[float], list[int]] | None:
         """Steps, values and times (ms) of a series; None if the run has no such metric."""
@@ -184,6 +192,28 @@ class Metrics:
             [value for part in parts for value in part.values()],
             [time for part in parts for time in part.times()],
         )
+
+    def sample(self, run: str, name: str, limit: int) -> tuple[int, list[int], list[float]] | None:
+        """At most about `limit` points that look like the series: how many it has, their steps and values.
+
+        See `nbtrack.store.sampling`.
+        """
+        found = self._summaries_of(run, name)
+        if found is None:
+            return None
+        key, number, summary = found
+        if summary.count <= max(4, limit):
+            parts = [Chunk(content) for content in self.chunks(run, name) or []]
+            return (
+                summary.count,
+                [step for part in parts for step in part.steps()],
+                [value for part in parts for value in part.values()],
+            )
+        rows: list[Any] = self._connection.execute(
+            "SELECT first, points, extremes FROM metric_chunks WHERE run = ? AND name = ? ORDER BY first",
+            (key, number),
+        ).fetchall()
+        return summary.count, *sample(rows, summary.count, limit)
 
 
 def _joined(code: str, parts: list[array[Any]]) -> array[Any]:

@@ -13,8 +13,10 @@ from typing import Any
 
 import apsw
 
+from nbtrack.entities.columns import Column
 from nbtrack.entities.records import EnvironmentSeen, RunEnded, RunStarted
 from nbtrack.entities.runs import JSONValue, Revision, RunRow, RunStatus
+from nbtrack.store.bulk import read_columns
 from nbtrack.store.filters import KnownNames, Order, Query
 from nbtrack.store.names import WIDE, Kind, Names, expression
 from nbtrack.store.values import encodable, from_sql, iso, to_sql
@@ -302,6 +304,19 @@ class Runs:
             [*bindings, limit, offset],
         ).fetchall()
         return int(total), self._rows([key for (key,) in keys])
+
+    def columns(
+        self, query: Query, order: Order, experiment: str | None, limit: int, offset: int
+    ) -> tuple[int, int, list[Column]]:
+        """As `search`, by columns: how many runs match, how many of them are here, and the columns that have a value."""
+        source, bindings = _matching(query, experiment)
+        count, columns = read_columns(
+            self._connection, self._names, f"{source} ORDER BY {order.order}", bindings, limit, offset
+        )
+        total = count
+        if offset or count == limit:
+            (total,) = self._one(f"SELECT count(*) {source}", bindings)
+        return int(total), count, columns
 
     def rows(self, runs: Sequence[str]) -> list[RunRow]:
         """The table rows of the given runs (by id), in the given order."""
