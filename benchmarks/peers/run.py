@@ -41,6 +41,7 @@ from . import raw_sqlite
 class A(raw_sqlite.A):
     name, journal, sync = "raw_walfull", "WAL", "FULL"
 '''
+MULTIPLIED = {"trackio": ("clone_trackio_runs.py", "trackio/bench.db")}
 QUERY_BEGINS = "def w5query(a, o):\n"
 SETTLED = 40.0
 """Seconds to wait at most until a product's background process has left its files."""
@@ -161,14 +162,34 @@ def loaded(bench: ModuleType, product: str, workload: str, options: Result, name
         result = bench.finish(process, 1200)
         settle(root)
         bench.reap_group(process)
+        if "error" in result:
+            raise RuntimeError(f"the store could not be filled: {result['error']}")
         note.write_text(json.dumps(result), encoding="utf-8")
     read: Result = json.loads(note.read_text(encoding="utf-8"))
     return root, read
 
 
+def multiplied(bench: ModuleType, product: str, count: int) -> None:
+    """A store of `count` runs from one of 1,000 by SQL, where loading takes the product longer with each run."""
+    script, file = MULTIPLIED[product]
+    source, _ = loaded(bench, product, "w5load", {"n": 1000, "cap": 900}, "table1000")
+    root = bench.DATA / f"table{count}-{product}"
+    note = root.with_suffix(".loaded.json")
+    if not note.exists():
+        shutil.rmtree(root, ignore_errors=True)
+        shutil.copytree(source, root)
+        (root / file).unlink()
+        factor = str(count // 1000)
+        command = [sys.executable, bench.HERE / "special" / script, source / file, root / file, factor]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        note.write_text(json.dumps({"n": count, "multiplied": True}), encoding="utf-8")
+
+
 def table(bench: ModuleType, product: str, repetition: int, options: Result) -> Result:
     """The table of n runs with 15 values each, filtered and sorted, as a data frame."""
     count = options["n"]
+    if product in MULTIPLIED and count > 1000:
+        multiplied(bench, product, count)
     root, load = loaded(bench, product, "w5load", {"n": count, "cap": 900}, f"table{count}")
     process = bench.start(product, "w5query", root, {"prepare": repetition == 0, "cap": 20})
     result: Result = bench.finish(process, 900)
