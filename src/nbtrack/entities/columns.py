@@ -12,8 +12,10 @@ class Column:
     ``group`` is ``run``, ``params``, ``metrics`` or ``tags``. By ``kind`` the rows are
 
     * ``float``, ``int``, ``time``: little-endian float64, int64, int64 (Unix time in ns) in ``data``;
-    * ``text``: int32 places in ``words`` in ``data``, -1 where absent;
-    * ``json``: ``words``, the JSON of each row's value ("null" where absent).
+    * ``text``: int32 places in ``words``, -1 where absent, in ``data``;
+    * ``json``: ``words``, one value a row.
+
+    ``words`` is a list as JSON.
 
     ``present`` has a byte a row, 0 where nothing was recorded; None where every row has a value.
     """
@@ -22,7 +24,7 @@ class Column:
     group: str
     kind: str
     data: bytes = b""
-    words: list[str] = field(default_factory=list)
+    words: bytes = b"[]"
     present: bytes | None = None
 
 

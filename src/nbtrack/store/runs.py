@@ -7,7 +7,7 @@ the trash stay there with the moment of their deletion; every question here pass
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,9 @@ _COLUMNS = (
 )
 _OWN = 9
 """How many columns `_COLUMNS` names."""
+
+_AT_ONCE = 500
+"""Rows of one statement: fewer than SQLite's limit of variables, and more than a page has."""
 
 _NUMBERED = re.compile(r"(.+)-([1-9][0-9]{0,17})", re.DOTALL)
 
@@ -322,24 +325,26 @@ class Runs:
         """The table rows of the given runs (by id), in the given order."""
         return self._rows([key for run in runs if (key := self.key(run)) is not None])
 
-    def _rows(self, keys: Iterable[int]) -> list[RunRow]:
+    def _rows(self, keys: Sequence[int]) -> list[RunRow]:
         names = {number: (kind, name) for number, kind, name in self._names.all()}
         wide = [number for number in names if number <= WIDE]
         columns = ", ".join([_COLUMNS, *map(expression, wide)])
-        sql = f"SELECT {columns} FROM runs {_NAMED} WHERE runs.key = ?"
-        rows = []
-        for key in keys:
-            row = self._one(sql, (key,))
-            values = {
-                number: value for number, value in zip(wide, row[_OWN:], strict=True) if value is not None
-            }
-            if len(wide) < len(names):
-                rare = self._connection.execute(
-                    "SELECT name, value FROM rare_values WHERE run = ? ORDER BY name", (key,)
-                )
-                values.update((number, value) for number, value in rare)
-            rows.append(_run_row(row[:_OWN], values, names))
-        return rows
+        found: dict[int, RunRow] = {}
+        for start in range(0, len(keys), _AT_ONCE):
+            some = keys[start : start + _AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            rows: list[Any] = self._connection.execute(
+                f"SELECT {columns} FROM runs {_NAMED} WHERE runs.key IN ({marks})", some
+            ).fetchall()
+            for row in rows:
+                values = [(names[number], value) for number, value in zip(wide, row[_OWN:], strict=True)]
+                if len(wide) < len(names):
+                    rare: list[Any] = self._connection.execute(
+                        "SELECT name, value FROM rare_values WHERE run = ? ORDER BY name", (row[0],)
+                    ).fetchall()
+                    values += [(names[number], value) for number, value in rare]
+                found[row[0]] = _run_row(row[:_OWN], values)
+        return [found[key] for key in keys]
 
 
 def _matching(query: Query, experiment: str | None) -> tuple[str, list[Any]]:
@@ -354,12 +359,12 @@ def _matching(query: Query, experiment: str | None) -> tuple[str, list[Any]]:
     return f"FROM runs WHERE {where}", bindings
 
 
-def _run_row(own: Sequence[Any], values: dict[int, Any], names: dict[int, tuple[Kind, str]]) -> RunRow:
+def _run_row(own: Sequence[Any], values: list[tuple[tuple[Kind, str], Any]]) -> RunRow:
     _, run, label, experiment, status, started, duration, notebook, cell_id = own
     by_kind: dict[Kind, dict[str, Any]] = {"param": {}, "metric": {}, "tag": {}}
-    for number, value in values.items():
-        kind, name = names[number]
-        by_kind[kind][name] = from_sql(value)
+    for (kind, name), value in values:
+        if value is not None:
+            by_kind[kind][name] = from_sql(value)
     return RunRow(
         id=run,
         name=label,
