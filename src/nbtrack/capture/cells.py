@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from nbtrack.capture.clock import now_ns
 from nbtrack.capture.datasets import read_datasets
 from nbtrack.capture.metrics import left_metrics
 from nbtrack.capture.models import fitted_estimators
@@ -59,7 +59,7 @@ class CellCapture:
     def __init__(self, recorder: Recorder, start: CellStart) -> None:
         self._recorder = recorder
         self._start = start
-        self._started = time.time_ns()
+        self._started = now_ns()
         self._cell: CellSource | None = None
         self._read: dict[str, JSONValue] = {}
         self._datasets: list[Dataset] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from nbtrack.ipython.header import HeaderTransformer
 from nbtrack.ipython.hooks import CellHooks
 from nbtrack.ipython.magics import TrackMagics
 from nbtrack.ipython.notebook import notebook_path
+from nbtrack.ipython.own_path import OwnPath
 from nbtrack.ipython.traits import NbTrack
 from nbtrack.session import Session, begin_session, end_session
 
@@ -25,7 +28,8 @@ class Extension:
         self.shell = shell
         self.magics = TrackMagics(shell)
         self.hooks: CellHooks | None = None
-        self.transformer = HeaderTransformer()
+        self.own_path = OwnPath(Path.cwd())
+        self.transformer = HeaderTransformer(self.own_path)
         self.traits: Any = None
 
     def load(self) -> None:
@@ -43,8 +47,9 @@ class Extension:
             self.magics.reason = problem.message
             print(f"nbtrack is off: {problem.message}")
             return
-        self.hooks = CellHooks(shell, session, self.transformer)
+        self.hooks = CellHooks(shell, session, self.transformer, self.own_path)
         self.hooks.notebook = notebook
+        atexit.register(self.hooks.close)  # before the session's own end, which was registered earlier
         self.magics.hooks = self.hooks
         shell.input_transformers_cleanup.append(self.transformer)
         for event, callback in self.hooks.callbacks().items():
@@ -57,9 +62,12 @@ class Extension:
         shell = self.shell
         if self.hooks is not None:
             for event, callback in self.hooks.callbacks().items():
-                shell.events.unregister(event, callback)
-            shell.input_transformers_cleanup.remove(self.transformer)
+                with contextlib.suppress(ValueError):  # other code may have cleared them
+                    shell.events.unregister(event, callback)
+            with contextlib.suppress(ValueError):
+                shell.input_transformers_cleanup.remove(self.transformer)
             shell.strdispatchers["complete_command"].strs.pop("%track", None)
+            atexit.unregister(self.hooks.close)
             if self.hooks.bracket is not None:
                 self.hooks.session.recorder.end_run(self.hooks.bracket)
             end_session()

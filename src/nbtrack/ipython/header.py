@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbtrack.errors import InvalidInput
+from nbtrack.ipython.own_path import OwnPath
 from nbtrack.session import check_name
 
 DEFAULT_NAME = "run"
@@ -138,7 +139,8 @@ class HeaderTransformer:
     execution such as ``ipython file.ipy``). Arguments that cannot be read are left to the magic, which says what is wrong.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, own_path: OwnPath) -> None:
+        self._own_path = own_path
         self._bodies: dict[int, str] = {}
 
     def __call__(self, lines: list[str]) -> list[str]:
@@ -156,7 +158,8 @@ class HeaderTransformer:
             return lines
         arguments, body = found["arguments"].strip(), lines[1:]
         try:
-            parse_request(arguments)
+            with self._own_path.imports():
+                parse_request(arguments)
         except InvalidInput:
             return lines
         self._bodies[threading.get_ident()] = "".join(body)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import threading
 import time
 import weakref
@@ -16,20 +15,17 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from nbtrack.capture.cells import CellCapture, CellStart
 from nbtrack.capture.recorder import ActiveRun
-from nbtrack.entities import records
-from nbtrack.entities.ids import new_id
 from nbtrack.errors import InvalidInput, NbtrackError
 from nbtrack.ipython.executions import Execution, Executions, Frame
 from nbtrack.ipython.guard import guarded
 from nbtrack.ipython.header import DEFAULT_NAME, HeaderTransformer, RunRequest, find_header, parse_request
 from nbtrack.ipython.line import show_line, show_problem
-from nbtrack.ipython.notebook import notebook_path
+from nbtrack.ipython.notebook import notebook_path, take_snapshot
 from nbtrack.ipython.outputs import OutputCollector, cell_end, cell_error
+from nbtrack.ipython.own_path import OwnPath
 from nbtrack.ipython.threads import CellThreads
+from nbtrack.ipython.trouble import StorePlace
 from nbtrack.session import Session, enter_run, format_traceback, leave_run, status_of
-
-SNAPSHOT_LIMIT = 200_000_000
-"""A notebook file of more bytes than this is not copied; the snapshot is made from the executions."""
 
 NOT_WIRED = (
     "the shell's events were taken away from nbtrack by other code; %reload_ext nbtrack sets them again"
@@ -39,9 +35,12 @@ NOT_WIRED = (
 class CellHooks:
     """Watches the cells of one shell and records them into one session."""
 
-    def __init__(self, shell: InteractiveShell, session: Session, transformer: HeaderTransformer) -> None:
+    def __init__(
+        self, shell: InteractiveShell, session: Session, transformer: HeaderTransformer, own_path: OwnPath
+    ) -> None:
         self.shell = shell
         self.session = session
+        self.own_path = own_path
         self._transformer = transformer
         self._home = os.getpid()
         self.paused = False
@@ -52,6 +51,7 @@ class CellHooks:
         self._models: dict[int, tuple[weakref.ref[object], ActiveRun]] = {}
         self._metrics: dict[str, float] = {}
         self._threads = CellThreads()
+        self.place = StorePlace(session)
         session.thread_run = self._threads.run
         session.open_run = self._open_run
         session.experiment_name = self._experiment_name
@@ -164,7 +164,8 @@ class CellHooks:
     def _try_head(self, frame: Frame, header: str) -> None:
         """Do what a header asks for; where that cannot be, the cell runs all the same and its line says why."""
         try:
-            self._head(frame, parse_request(header))
+            with self.own_path.imports():
+                self._head(frame, parse_request(header))
         except NbtrackError as problem:
             frame.problem = problem.message
         except BaseException as problem:  # noqa: BLE001 - the cell is recorded all the same
@@ -285,7 +286,7 @@ class CellHooks:
             )
         finally:
             if run is not None and frame.ends_run:
-                self._snapshot(run)
+                take_snapshot(session, run, self.notebook)
                 status = {"ok": "finished", "error": "failed"}.get(end.outcome, end.outcome)
                 session.recorder.end_run(run, status, end.traceback)
                 if session.run is run:
@@ -299,7 +300,8 @@ class CellHooks:
             with contextlib.suppress(TypeError):  # not every estimator allows weak references
                 self._models[id(model)] = (weakref.ref(model), run)
         if frame.ends_run and settings["line"]:
-            show_line(self.session, run, end.outcome, duration)
+            with self.own_path.imports():
+                show_line(session, run, end.outcome, duration, self.place.trouble())
         session.proxy.reap()
         if not session.proxy.is_up():
             session.proxy.start()
@@ -313,39 +315,15 @@ class CellHooks:
             self.session.note_problem(f"the outputs of a cell could not be read: {problem}")
             return []
 
-    def _snapshot(self, run: ActiveRun) -> None:
-        """Keep the notebook as it is now; the keeper lays over it what was executed."""
-        session = self.session
-        if not session.settings["snapshot"]:
-            return
-        file = None
-        if self.notebook is not None:
-            target = session.recorder.incoming / new_id()
-            with contextlib.suppress(OSError):
-                if Path(self.notebook).stat().st_size <= SNAPSHOT_LIMIT:
-                    shutil.copyfile(self.notebook, target)
-                    target.chmod(0o600)
-                    file = target.name
-        session.append(
-            records.SnapshotTaken(
-                snapshot=new_id(),
-                run=run.id,
-                process=session.process,
-                time=time.time_ns(),
-                notebook=self.notebook,
-                file=file,
-            )
-        )
-
     # A header in an execution without cell events
 
     @guarded
     def begin_silent(self, arguments: str) -> None:
         """Begin the run of a header line that no cell event announced; does nothing where one did."""
-        if self.executions.stack or self.paused:
-            return
         if not self.is_wired():
             show_problem(NOT_WIRED)  # its end would not be told either
+            return
+        if self.executions.stack or self.paused:
             return
         body = self._transformer.body
         execution = self.executions.push(None)
@@ -362,6 +340,12 @@ class CellHooks:
     def _silent_execution(self) -> Execution | None:
         stack = self.executions.stack
         return stack[0] if len(stack) == 1 and stack[0].info is None else None
+
+    def close(self) -> None:
+        """The kernel ends: a run that is still open was cut off."""
+        if self.bracket is not None:
+            self.session.recorder.note(self.bracket, "it was open when its kernel ended")
+            self.session.recorder.end_run(self.bracket, "interrupted")
 
     # What the magics ask
 

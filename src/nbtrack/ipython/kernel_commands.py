@@ -6,7 +6,7 @@ import click
 
 from nbtrack.commands import Asking, Command, Tree, View, command_tree, run_command
 from nbtrack.errors import InvalidInput
-from nbtrack.ipython.hooks import CellHooks
+from nbtrack.ipython.hooks import NOT_WIRED, CellHooks
 from nbtrack.session import check_name
 
 KERNEL_COMMANDS = ("status", "start", "end", "pause", "resume")
@@ -67,6 +67,10 @@ def status_lines(hooks: CellHooks) -> list[str]:
     ]
     if hooks.bracket is not None:
         lines.append(f"the run {hooks.bracket.name} is open; %track end ends it")
+    if not hooks.is_wired():
+        lines.append(f"problem: cells are not remembered: {NOT_WIRED}")
+    if (trouble := hooks.place.trouble()) is not None:
+        lines.append(f"problem: {trouble}")
     return [*lines, *(f"problem: {problem}" for problem in session.problems[-3:])]
 
 

@@ -8,7 +8,7 @@ from IPython.display import display
 
 from nbtrack.capture.recorder import ActiveRun
 from nbtrack.entities.ids import short_id
-from nbtrack.errors import NbtrackError
+from nbtrack.errors import KeeperUnavailable, NbtrackError, NotFound
 from nbtrack.session import Session
 
 
@@ -19,20 +19,30 @@ def show_problem(problem: str) -> None:
     display({"text/plain": text, "text/html": html}, raw=True)
 
 
-def show_line(session: Session, run: ActiveRun, outcome: str, duration: float) -> None:
-    """Show how the run went; where the keeper does not answer in time, by its short id."""
+def show_line(
+    session: Session, run: ActiveRun, outcome: str, duration: float, trouble: str | None = None
+) -> None:
+    """Show how the run went; where the keeper does not answer in time, by its short id.
+
+    `trouble` is what keeps the store from taking in the run: then nobody is asked.
+    """
     from nbtrack.render.line import outcome_html, outcome_text
     from nbtrack.render.numbers import duration_text, size
 
     try:
+        if trouble is not None:
+            raise NbtrackError(trouble)
         answer = session.proxy.ask_soon(
             "runs.outcome", within=float(session.settings["line_wait"]), run=run.id
         )
         text, html = outcome_text(answer), outcome_html(answer)
-    except NbtrackError:
+    except NbtrackError as problem:
         word = {"ok": "", "error": " · failed"}.get(outcome, f" · {outcome}")
         text = f"{run.name} ({short_id(run.id)}){word} · {duration_text(duration)}"
-        html = f'<div class="nbtrack-line" style="opacity:.85;font-size:.9em">{escape(text)}</div>'
+        if not isinstance(problem, (KeeperUnavailable, NotFound)):
+            # Silence is usual on a busy machine, and a keeper that is behind does not know the run yet.
+            text = f"{text}\n  {problem.message}"
+        html = f'<div class="nbtrack-line" style="opacity:.85;font-size:.9em">{escape(text).replace(chr(10), "<br>")}</div>'
         answer = None
     display({"text/plain": text, "text/html": html}, raw=True)
     if (

@@ -14,6 +14,7 @@ from IPython.display import display
 from nbtrack.errors import InvalidInput, NbtrackError
 from nbtrack.ipython.header import HELP, parse_request
 from nbtrack.ipython.hooks import CellHooks
+from nbtrack.ipython.line import show_problem
 
 _HEADER = "--header"
 """What the header's line hands to the magic; see `HeaderTransformer`."""
@@ -60,7 +61,9 @@ class TrackMagics(Magics):
             elif line.startswith(_HEADER):
                 self._active().begin_silent(line.removeprefix(_HEADER).strip())
             else:
-                self._line(line)
+                hooks = self._active()
+                with hooks.own_path.imports():
+                    self._line(line, hooks)
         except NbtrackError as problem:
             raise UsageError(problem.message) from None
         except BaseException:
@@ -80,11 +83,14 @@ class TrackMagics(Magics):
             return
         parse_request(line)
         assert self.shell is not None
-        self.shell.run_cell(f"%%track {line}\n{cell}", store_history=False).raise_error()
+        source = f"%%track {line}\n{cell}"
+        if self.hooks is None:  # nobody takes the header off: with it, the cell would call itself for ever
+            show_problem(f"nbtrack is off: {self.reason}")
+            source = cell
+        self.shell.run_cell(source, store_history=False).raise_error()
 
-    def _line(self, line: str) -> None:
+    def _line(self, line: str, hooks: CellHooks) -> None:
         words = _split(line)
-        hooks = self._active()
         from nbtrack.commands import run_command
         from nbtrack.ipython.kernel_commands import kernel_tree, status_lines, unknown_command
 

@@ -1,15 +1,25 @@
-"""Which notebook this kernel belongs to, as far as it can be told."""
+"""Which notebook this kernel belongs to, as far as it can be told, and a copy of it as it is now."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from nbtrack.capture.clock import now_ns
+from nbtrack.capture.recorder import ActiveRun
+from nbtrack.entities import records
+from nbtrack.entities.ids import new_id
+from nbtrack.session import Session
+
 _TIMEOUT = 0.5
+
+SNAPSHOT_LIMIT = 200_000_000
+"""A notebook file of more bytes than this is not copied; the snapshot is made from the executions."""
 
 
 def notebook_path(
@@ -32,7 +42,7 @@ def notebook_path(
         return unquote(urlsplit(cell_id).path) or None
     session = os.environ.get("JPY_SESSION_NAME", "")
     if session.endswith(".ipynb") and Path(session).is_file():
-        return session
+        return os.path.abspath(session)  # noqa: PTH100 - a cell may change the folder; links stay as they are
     if ask_servers and "JPY_PARENT_PID" in os.environ:
         with contextlib.suppress(Exception):  # whatever a server answers, the name is only a bonus
             return _ask_servers()
@@ -62,3 +72,27 @@ def _ask_servers() -> str | None:
                     path = Path(server["root_dir"]) / session["path"]
                     return str(path) if path.is_file() else None
     return None
+
+
+def take_snapshot(session: Session, run: ActiveRun, notebook: str | None) -> None:
+    """Keep the notebook as it is now; the keeper lays over it what was executed."""
+    if not session.settings["snapshot"]:
+        return
+    file = None
+    if notebook is not None:
+        target = session.recorder.incoming / new_id()
+        with contextlib.suppress(OSError):
+            if Path(notebook).stat().st_size <= SNAPSHOT_LIMIT:
+                shutil.copyfile(notebook, target)
+                target.chmod(0o600)
+                file = target.name
+    session.append(
+        records.SnapshotTaken(
+            snapshot=new_id(),
+            run=run.id,
+            process=session.process,
+            time=now_ns(),
+            notebook=notebook,
+            file=file,
+        )
+    )

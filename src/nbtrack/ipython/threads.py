@@ -7,7 +7,15 @@ from weakref import WeakKeyDictionary
 
 from nbtrack.capture.recorder import ActiveRun
 
-_WORKERS = ("concurrent.futures.", "multiprocessing.", "joblib.", "ipykernel.", "tornado.", "zmq.")
+_WORKERS = (
+    "nbtrack.",
+    "concurrent.futures.",
+    "multiprocessing.",
+    "joblib.",
+    "ipykernel.",
+    "tornado.",
+    "zmq.",
+)
 """Where threads come from that take their work from others: each piece belongs to the cell that hands it over."""
 
 

@@ -119,24 +119,30 @@ class KeeperProxy:
             self._forget_connections()
 
     def _exchange(self, request: dict[str, Any], deadline: float, answer: float) -> dict[str, Any]:
-        connection = self._connection(deadline)
-        connection.settimeout(answer)
-        connection.sendall(protocol.pack(request))
-        (length,) = protocol.HEAD.unpack(_receive(connection, protocol.HEAD.size))
-        message = protocol.unpack(_receive(connection, length))
+        connection = self._connection()
+        try:
+            if connection is None:
+                connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+                connection.settimeout(max(0.001, deadline - time.monotonic()))
+                connection.connect(str(socket_path(self.store)))
+            connection.settimeout(answer)
+            connection.sendall(protocol.pack(request))
+            (length,) = protocol.HEAD.unpack(_receive(connection, protocol.HEAD.size))
+            message = protocol.unpack(_receive(connection, length))
+        except BaseException:
+            if connection is not None:
+                connection.close()  # not left to the collector, whose warning would appear in the person's cell
+            raise
         self._idle.append(connection)
         return message
 
-    def _connection(self, deadline: float) -> socket.socket:
+    def _connection(self) -> socket.socket | None:
         if self._owner != os.getpid():
             self._owner = os.getpid()
             self._forget_connections()  # the parent of a fork goes on with them
         with contextlib.suppress(IndexError):  # another thread may have taken the last one
             return self._idle.pop()
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.settimeout(max(0.001, deadline - time.monotonic()))
-        connection.connect(str(socket_path(self.store)))
-        return connection
+        return None
 
     def _forget_connections(self) -> None:
         while self._idle:

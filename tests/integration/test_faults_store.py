@@ -1,0 +1,157 @@
+"""A disk that is full, a store that cannot be written, is moved, removed or replaced under a live run, a stopped keeper."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nbtrack
+from nbtrack.keeper import connect
+
+BODY = "print('fine')\nlr = 0.5\n6 * 7"
+
+
+def check_cell(kernel: Any, name: str) -> str:
+    """Run a tracked cell that must give what it gives without nbtrack; the line below it."""
+    answer = kernel.run(f"%%track {name}\n{BODY}")
+    assert (answer.status, answer.stdout, answer.result, answer.stderr) == ("ok", "fine\n", "42", "")
+    assert len(answer.displays) == 1
+    return str(answer.line)
+
+
+@pytest.fixture
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A disk of 32 MB; where nothing can be mounted (a container without the right), the folder itself."""
+    place = folder / "disk"
+    place.mkdir()
+    mounted = (
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(place)], capture_output=True
+        ).returncode
+        == 0
+        if shutil.which("mount")
+        else False
+    )
+    yield place
+    if mounted:
+        subprocess.run(["umount", "-l", str(place)], check=True, capture_output=True)
+
+
+def test_a_full_disk_costs_nothing_once_there_is_room(start_kernel: Any, small_disk: Path) -> None:
+    kernel = start_kernel(NBTRACK_STORE=str(small_disk / "store"), NBTRACK_LINE_WAIT="0.5")
+    kernel.run("%load_ext nbtrack")
+    check_cell(kernel, "before")
+    if small_disk.is_mount():
+        ballast = small_disk / "ballast"
+        with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+            for size in (1 << 20, 512):
+                with contextlib.suppress(OSError):
+                    while file.write(b"x" * size):
+                        pass
+    else:  # no file of this kernel may grow: the same to the writer of a journal
+        kernel.run("import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))")
+    line = check_cell(kernel, "full")
+    assert line.startswith("full")
+    kernel.run(
+        "import nbtrack\nwith nbtrack.run('many') as run:\n    for n in range(40_000):\n        run.log(n=n)"
+    )
+    assert "is full" in kernel.run("%%track told --no-model\nlr = 1").line or "disk is full" in line
+    if small_disk.is_mount():
+        ballast.unlink()
+    else:
+        kernel.run("resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)")
+    check_cell(kernel, "after")
+    runs = nbtrack.open(small_disk / "store").runs
+    assert sorted(row.name for row in runs.search()) == ["after-1", "before-1", "full-1", "many-1", "told-1"]
+    assert runs.get("full-1").params == {"lr": 0.5}
+    assert len(runs.get("many-1").metric("n")) == 40_000
+
+
+def test_a_store_that_cannot_be_written_turns_tracking_off_in_one_sentence(
+    start_kernel: Any, folder: Path
+) -> None:
+    # Not even root may write below /proc, whatever a container allows.
+    kernel = start_kernel(NBTRACK_STORE="/proc/nbtrack/store")
+    answer = kernel.run("%load_ext nbtrack")
+    assert answer.stdout.startswith("nbtrack is off: The store /proc/nbtrack/store cannot be created")
+    assert len(answer.stdout.splitlines()) == 1
+    for header in ("%%track x", "# nbtrack: run x"):
+        answer = kernel.run(f"{header}\n1 + 1")
+        assert (answer.status, answer.result) == ("ok", "2")
+    assert kernel.run("%%track x\n1").line.startswith(
+        "not tracked: nbtrack is off: The store /proc/nbtrack/store"
+    )
+
+
+@pytest.mark.parametrize("event", ["removed", "moved", "replaced"])
+def test_a_store_that_goes_away_under_a_live_run(kernel: Any, folder: Path, event: str) -> None:
+    store, elsewhere = folder / ".nbtrack", folder / "elsewhere"
+    check_cell(kernel, "before")
+    kernel.run("%track start live")
+    if event == "removed":
+        shutil.rmtree(store)
+    else:
+        store.rename(elsewhere)
+    if event == "replaced":
+        shutil.copytree(elsewhere, store)  # a copy of the store is another store
+    for _ in range(2):
+        line = check_cell(kernel, "during")
+        word = "another folder stands at" if event == "replaced" else "was moved or removed"
+        assert line.startswith("during (")
+        assert word in line
+        assert len(line.splitlines()) == 2
+    status = kernel.run("%track")
+    assert word in status.stdout + status.stderr
+    kernel.run("%track end")
+    if event != "replaced":
+        assert not store.exists()  # nothing was made again
+    if event == "moved":
+        # What was recorded went with the store: whoever opens it there has it all.
+        runs = nbtrack.open(elsewhere).runs
+        assert {row.name for row in runs.search()} == {"before-1", "during-1", "during-2", "live-1"}
+        assert runs.get("during-2").params == {"lr": 0.5}
+    answer = kernel.run("%reload_ext nbtrack")
+    assert (answer.status, len(answer.stdout.splitlines())) == ("ok", 1)
+    assert check_cell(kernel, "after").startswith("after-1")
+
+
+def test_a_stopped_keeper_holds_no_cell_up(start_kernel: Any, folder: Path) -> None:
+    kernel = start_kernel(NBTRACK_LINE_WAIT="0.05")
+    kernel.run("%load_ext nbtrack")
+    check_cell(kernel, "first")
+    pid = int(connect(folder / ".nbtrack").ask("store.status").keeper.split()[1])
+    measure = (
+        "from nbtrack.ipython.hooks import CellHooks\nimport gc, time\n"
+        "hooks = next(o for o in gc.get_objects() if type(o) is CellHooks)\n"
+        "waits, ask = [], hooks.session.proxy.ask_soon\n"
+        "def timed(*a, **k):\n    began = time.perf_counter()\n    try:\n        return ask(*a, **k)\n"
+        "    finally:\n        waits.append((time.perf_counter() - began, k['within']))\n"
+        "hooks.session.proxy.ask_soon = timed\n"
+    )
+    kernel.run(measure)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        for _ in range(20):
+            assert check_cell(kernel, "stopped").startswith("stopped (")
+        took = time.monotonic() - began
+        waits = kernel.run("[(round(wait, 3), within) for wait, within in waits]").result
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    # One question a cell, with `line_wait` and no more for its answer; the sum is generous to a busy machine.
+    assert waits.count("0.05)") == 20
+    assert took < 20 * 1.0
+    deadline = time.monotonic() + 30
+    runs = nbtrack.open(folder).runs
+    while len(runs.search("name = 'stopped'")) < 20 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert len(runs.search("name = 'stopped' and run.status = 'finished'")) == 20

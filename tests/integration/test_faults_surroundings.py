@@ -1,0 +1,103 @@
+"""What people do to a kernel: `%reset`, another folder, wiped paths, cleared events, a restart, a clock that jumps."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nbtrack
+
+DEEDS = {
+    "reset": "%reset -f",
+    "another folder": "import os; os.makedirs('elsewhere'); os.chdir('elsewhere')",
+    "a folder that is gone": "import os, shutil; os.makedirs('gone'); os.chdir('gone'); shutil.rmtree('../gone')",
+    "no path": "import sys; sys.path.clear()",
+    "stdout": "import io, sys; kept = sys.stdout; sys.stdout = io.StringIO()",
+    "own names": "json = os = time = sys = Path = open = print = len = str = list = dict = 5",
+    "builtins": "import builtins\ndef no(*a, **k): raise RuntimeError('not this one')\n"
+    "for name in ('open', 'print', 'input'):\n    setattr(builtins, name, no)",
+    "modules of the same names": "for name in ('click', 'difflib', 'rich', 'lark'):\n"
+    "    with open(name + '.py', 'w') as file:\n        file.write('raise SystemExit(\"the wrong one\")')",
+    "recursion": "import sys; sys.setrecursionlimit(150)",
+    "warnings": "import warnings; warnings.simplefilter('error')",
+}
+
+
+@pytest.mark.parametrize("deed", list(DEEDS))
+def test_a_tracked_cell_is_a_run_whatever_was_done_before(kernel: Any, folder: Path, deed: str) -> None:
+    answer = kernel.run(DEEDS[deed])
+    assert answer.status == "ok", answer
+    answer = kernel.run("%%track after\nlr = 0.5\n6 * 7")
+    assert (answer.status, answer.result, answer.stderr) == ("ok", "42", "")
+    assert answer.line.startswith("after-1")
+    run = nbtrack.open(folder).runs.get("after-1")
+    assert (run.status, run.params) == ("finished", {"lr": 0.5})
+    assert run.detail.row.experiment == folder.name
+    assert "Error" not in kernel.run("%track compare after-1 after-1").stderr
+    assert not (folder / "elsewhere" / ".nbtrack").exists()
+
+
+def test_inside_the_tracked_cell_too(kernel: Any, folder: Path) -> None:
+    answer = kernel.run(
+        "%%track within\nimport os, sys\nos.mkdir('there'); os.chdir('there'); sys.path.clear()\n%reset -f\nlr = 0.25"
+    )
+    assert answer.status == "ok", answer
+    assert nbtrack.open(folder).runs.get("within-1").params == {"lr": 0.25}
+
+
+def test_cleared_events_are_named_and_a_reload_sets_them_again(kernel: Any, folder: Path) -> None:
+    kernel.run("for callbacks in get_ipython().events.callbacks.values():\n    callbacks.clear()")
+    answer = kernel.run("%%track lost\nlr = 1\nlr")
+    assert (answer.status, answer.result) == ("ok", "1")
+    assert "not tracked: the shell's events were taken away" in answer.line
+    assert "cells are not remembered" in kernel.run("%track").stdout
+    assert kernel.run("%reload_ext nbtrack").status == "ok"
+    assert kernel.run("%%track found\nlr = 1").line.startswith("found-1")
+    assert "not remembered" not in kernel.run("%track").stdout
+    assert [row.name for row in nbtrack.open(folder).runs.search()] == ["found-1"]
+
+
+def test_a_run_that_was_open_when_its_kernel_was_restarted_is_interrupted(kernel: Any, folder: Path) -> None:
+    kernel.run("%track start long")
+    kernel.run("import nbtrack; nbtrack.log(loss=1)")
+    kernel.manager.restart_kernel(now=False)
+    kernel.client.wait_for_ready(timeout=60)
+    runs = nbtrack.open(folder).runs
+    deadline = time.monotonic() + 60
+    while runs.get("long-1").status == "running" and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert runs.get("long-1").status == "interrupted"
+    assert runs.get("long-1").metrics == {"loss": 1}
+    kernel.run("%load_ext nbtrack")
+    assert kernel.run("%%track +long\nlr = 1").line.startswith("long-1")
+    assert runs.get("long-1").status == "finished"
+
+
+def test_a_clock_that_jumps_leaves_order_and_durations_right(kernel: Any, folder: Path) -> None:
+    years = "10 * 365 * 86_400"
+    jump = (
+        "import time\nreal = getattr(time, 'real', time.time_ns)\ntime.real = real\n"
+        "time.time_ns = lambda: real() + {} * 10**9\ntime.time = lambda: time.time_ns() / 1e9"
+    )
+    kernel.run("%track start jumping")
+    for number, away in enumerate((f"{years}", f"-{years}", "0", f"-{years} // 2")):
+        kernel.run(f"number = {number}\n" + jump.format(f"({away})"), f"cell-{number}")
+        kernel.run(f"import nbtrack; nbtrack.log(step_number={number})", f"log-{number}")
+    kernel.run("%track end")
+    kernel.run("%%track short\n" + jump.format(f"(-{years})"))
+    runs = nbtrack.open(folder).runs
+    run = runs.get("jumping-1")
+    cells = [cell.cell_id for cell in run.detail.cells if cell.cell_id]
+    assert cells == [f"{kind}-{number}" for number in range(4) for kind in ("cell", "log")]
+    assert run.metric("step_number").values.tolist() == [0, 1, 2, 3]
+    for found in (run, runs.get("short-1")):
+        assert found.status == "finished"
+        assert found.detail.row.duration is not None
+        assert 0 <= found.detail.row.duration < 60
+        assert all(0 <= cell.duration < 60 for cell in found.detail.cells)
+    snapshot = runs.get("short-1").snapshot().notebook["cells"]
+    sources = [cell["source"] for cell in snapshot if "number = " in cell["source"]]
+    assert [source.splitlines()[0] for source in sources] == [f"number = {n}" for n in range(4)]
