@@ -16,7 +16,7 @@ import apsw
 
 from nbtrack.store.names import Names, expression
 from nbtrack.store.points import Chunk, encode
-from nbtrack.store.sampling import extremes, sample
+from nbtrack.store.sampling import pack_extremes, sample
 from nbtrack.store.values import from_sql, to_sql
 
 SMALL, LARGE = 4096, 65536
@@ -153,7 +153,7 @@ class Metrics:
             self._connection.execute(
                 "INSERT INTO metric_chunks (run, name, first, points, extremes) VALUES (?, ?, ?, ?, ?)",
                 (run, name, first + start, encode(steps[part], values[part], times[part]))
-                + (extremes(values[part]) if length == LARGE else None,),
+                + (pack_extremes(values[part]) if length == LARGE else None,),
             )
             start += length
 
@@ -213,7 +213,7 @@ class Metrics:
             "SELECT first, points, extremes FROM metric_chunks WHERE run = ? AND name = ? ORDER BY first",
             (key, number),
         ).fetchall()
-        return summary.count, *sample(rows, summary.count, limit)
+        return summary.count, *sample(rows, summary.count, summary.last, limit)
 
 
 def _joined(code: str, parts: list[array[Any]]) -> array[Any]:

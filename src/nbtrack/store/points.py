@@ -38,7 +38,7 @@ def encode(steps: Sequence[int], values: array[float], times: Sequence[int]) -> 
     """A chunk of one point or more: steps (int64), values (float64), times (ms since 1970, int64)."""
     width, column = _narrow(values)
     head = _HEAD.pack(len(values), width)
-    return b"".join([head, *_integers(steps), *_integers(times), *_planes(_little(column), width)])
+    return b"".join([head, *_integers(steps), *_integers(times), *_planes(little(column), width)])
 
 
 def _narrow(values: array[float]) -> tuple[int, array[float]]:
@@ -50,7 +50,8 @@ def _narrow(values: array[float]) -> tuple[int, array[float]]:
     return (FLOAT32, narrow) if array("d", narrow).tobytes() == values.tobytes() else (FLOAT64, values)
 
 
-def _little(column: array[Any]) -> bytes:
+def little(column: array[Any]) -> bytes:
+    """A column as little-endian bytes."""
     if sys.byteorder == "big":
         column = column[:]
         column.byteswap()
@@ -67,7 +68,7 @@ def _integers(column: Sequence[int]) -> list[bytes]:
         return [head]
     # Modulo 2^64: a step may jump from one end of the range to the other, and the sums below come out right all the same.
     above = array(_CODES[width], [(difference - least) & _ALL for difference in differences])
-    return [head, *_planes(_little(above), width)]
+    return [head, *_planes(little(above), width)]
 
 
 def _signed(number: int) -> int:
@@ -119,7 +120,7 @@ class Chunk:
 
     def values(self) -> array[float]:
         """The values."""
-        column = _from_little("f" if self.width == FLOAT32 else "d", self.value_bytes())
+        column = from_little("f" if self.width == FLOAT32 else "d", self.value_bytes())
         return column if self.width == FLOAT64 else array("d", column)
 
     def _behind_integers(self, position: int) -> int:
@@ -145,14 +146,15 @@ class Chunk:
         differences: Sequence[int] = [least] * (self.count - 1)
         if width:
             column = self._unpack(position + _INTEGERS.size, width, self.count - 1)
-            differences = [number + least for number in _from_little(_CODES[width], column)]
+            differences = [number + least for number in from_little(_CODES[width], column)]
         try:
             return array("q", accumulate(differences, initial=first))
         except OverflowError:  # a jump over more than half of the range, kept modulo 2^64
             return array("q", map(_signed, accumulate(differences, initial=first)))
 
 
-def _from_little(code: str, content: bytes | bytearray) -> array[Any]:
+def from_little(code: str, content: bytes | bytearray) -> array[Any]:
+    """The reverse of `little`, for a type code of `array`."""
     column: array[Any] = array(code)
     column.frombytes(content)
     if sys.byteorder == "big":
