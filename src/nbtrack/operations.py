@@ -19,6 +19,7 @@ from typing import Any, Protocol, cast
 
 from nbtrack.entities.columns import MetricCurve, RunColumns
 from nbtrack.entities.models import ModelVersion, RegisteredModel
+from nbtrack.entities.ownership import Deletion, Trash
 from nbtrack.entities.runs import Comparison, MetricSeries, RunDetail, RunOutcome, RunTable
 from nbtrack.entities.snapshots import Snapshot
 from nbtrack.entities.stores import StoreStatus
@@ -69,6 +70,10 @@ OPERATIONS: dict[str, Operation] = {
         Operation("models.get", ModelVersion),
         Operation("models.content", dict[str, str]),
         Operation("models.register", ModelVersion, decision=True),
+        Operation("trash.delete", Deletion, decision=True),
+        Operation("trash.content", Trash),
+        Operation("trash.undo", Deletion, decision=True),
+        Operation("trash.restore", Deletion, decision=True),
     )
 }
 

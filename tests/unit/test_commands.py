@@ -10,6 +10,7 @@ import pytest
 from nbtrack.analysis.compare import compare
 from nbtrack.commands import Asking, Command, View, command_names, command_tree, complete, run_command
 from nbtrack.entities.models import ModelVersion, RegisteredModel
+from nbtrack.entities.ownership import Deletion, Trash
 from nbtrack.entities.runs import RunDetail, RunRow, RunStatus, RunTable
 from nbtrack.entities.snapshots import NotebookDiff, Snapshot
 from nbtrack.entities.stores import StoreStatus
@@ -29,6 +30,8 @@ VERSION = ModelVersion(
     model="churn", version=1, run_id="id1", run="forest-1", artifact="model", format="skops", digest="d", size=1,
     created="2026-11-21T10:00:00Z", aliases=["champion"],
 )  # fmt: skip
+
+DELETION = Deletion(time="2026-11-21T10:00:00Z", runs=["a/forest-1"], versions=["churn/1", "churn/2"], size=1)
 
 
 class Store:
@@ -75,6 +78,10 @@ class Store:
                 return VERSION
             case "models.list":
                 return [RegisteredModel(name="churn", versions=[VERSION], aliases={"champion": 1})]
+            case "trash.content":
+                return Trash(deletions=[DELETION], size=1)
+            case "trash.delete" | "trash.undo" | "trash.restore":
+                return DELETION
             case "store.status":
                 texts = dict.fromkeys(("path", "id", "schema", "nbtrack", "sqlite", "keeper"), "x")
                 counts = dict.fromkeys(("version", "runs", "running", "executions", "models"), 1)
@@ -126,6 +133,7 @@ def test_runs_as_json_is_a_list_of_objects() -> None:
     [
         ["runs"], ["show", "forest-1"], ["compare", "forest-1", "forest-2"], ["diff", "forest-1", "forest-2"],
         ["register", "forest-1", "churn"], ["models"], ["doctor"],
+        ["delete", "forest-1"], ["trash"], ["undo"], ["undelete", "forest-1"],
     ],
 )  # fmt: skip
 def test_every_command_answers_in_every_form(words: list[str]) -> None:
@@ -158,6 +166,27 @@ def test_register_passes_everything_on() -> None:
     assert view.hints == ("load it: nbtrack.open().models.get('churn@champion').load()",)
 
 
+def test_delete_says_what_it_took_and_how_it_comes_back() -> None:
+    store = Store()
+    view = run_command(["delete", "forest-1", "forest-2"], store, experiment="here", prog="%track")
+    expected = {"runs": ["forest-1", "forest-2"], "filter": None, "everything": False, "model": None}
+    assert store.asked == [("trash.delete", {**expected, "experiment": "here"})]
+    assert to_text(view) == (
+        "In the trash: 1 run: a/forest-1 · 2 model versions: churn/1 and churn/2 (1 B). %track undo takes them back."
+    )
+    for words, experiment, everything in (
+        (["--experiment", "x"], "x", True),
+        (["--experiment", "x", "forest-1"], "x", False),
+        (["--filter", "a > 1"], "here", False),
+        (["--filter", "a > 1", "--all"], None, False),
+    ):
+        run_command(["delete", *words], store, experiment="here")
+        assert (store.asked[-1][1]["experiment"], store.asked[-1][1]["everything"]) == (
+            experiment,
+            everything,
+        )
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -172,6 +201,9 @@ def test_register_passes_everything_on() -> None:
         (["compare", "a"], "two runs at least"),
         (["register", "a", "b", "--tag", "x"], "KEY=VALUE"),
         (["--zzz"], "No such option"),
+        (["delete"], "Name what to delete"),
+        (["delete", "a", "--filter", "x = 1"], "exclude each other"),
+        (["undelete"], "Name what to take back"),
     ],
 )
 def test_what_cannot_be_read_is_one_sentence(words: list[str], says: str) -> None:
@@ -235,9 +267,39 @@ def test_a_surface_adds_commands() -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([""], ["runs", "show", "compare", "diff", "register", "models", "doctor"]),
+        (
+            [""],
+            [
+                "runs",
+                "show",
+                "compare",
+                "diff",
+                "register",
+                "models",
+                "delete",
+                "trash",
+                "undo",
+                "undelete",
+                "doctor",
+            ],
+        ),
         (["c"], ["compare"]),
-        ([], ["runs", "show", "compare", "diff", "register", "models", "doctor"]),
+        (
+            [],
+            [
+                "runs",
+                "show",
+                "compare",
+                "diff",
+                "register",
+                "models",
+                "delete",
+                "trash",
+                "undo",
+                "undelete",
+                "doctor",
+            ],
+        ),
         (["show", ""], ["forest-2", "forest-1"]),
         (["show", "forest-1"], ["forest-1"]),
         (["show", "forest-1", ""], []),

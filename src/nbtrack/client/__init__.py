@@ -14,6 +14,7 @@ from nbtrack.store.location import is_store, resolve_store
 if TYPE_CHECKING:
     from nbtrack.client.models import Models
     from nbtrack.client.runs import Runs
+    from nbtrack.entities.ownership import Deletion, Trash
 
 
 class Client:
@@ -39,6 +40,22 @@ class Client:
     def path(self) -> Path:
         """The store's folder."""
         return self._proxy.store
+
+    def trash(self) -> Trash:
+        """What was deleted and may still be taken back, newest first."""
+        content: Trash = self._proxy.ask("trash.content")
+        return content
+
+    def undo(self) -> Deletion:
+        """Take back the last deletion, all of it.
+
+        Raises
+        ------
+        NotFound
+            If the trash is empty.
+        """
+        deletion: Deletion = self._proxy.ask("trash.undo")
+        return deletion
 
     def __repr__(self) -> str:
         """Where the store is."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from nbtrack.client.content import read_content
 from nbtrack.entities.models import ModelVersion, RegisteredModel
+from nbtrack.entities.ownership import Deletion
 from nbtrack.operations import Proxy
 
 
@@ -112,3 +113,25 @@ class Models:
             experiment=self._experiment,
         )
         return Version(self._proxy, version)
+
+    def delete(self, model: str) -> Deletion:
+        """Move a model (``churn``), or one version of it (``churn/3``, ``churn@champion``), to the trash.
+
+        Raises
+        ------
+        NotFound
+            If there is none.
+        """
+        deletion: Deletion = self._proxy.ask("trash.delete", model=model)
+        return deletion
+
+    def undelete(self, model: str) -> Deletion:
+        """Take a model or one version of it back from the trash, with the runs that it came from.
+
+        Raises
+        ------
+        NotFound
+            If it has none of this name.
+        """
+        deletion: Deletion = self._proxy.ask("trash.restore", model=model)
+        return deletion

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nbtrack.client.content import read_content
 from nbtrack.client.series import Series
 from nbtrack.client.table import Table
+from nbtrack.entities.ownership import Deletion
 from nbtrack.entities.runs import Artifact, JSONValue, RunDetail, RunStatus
 from nbtrack.entities.snapshots import Snapshot
 from nbtrack.errors import InvalidInput, NotFound
@@ -201,6 +202,38 @@ class Runs:
         return Table(
             self._proxy.ask("runs.columns", filter=filter, sort=sort, limit=limit, experiment=experiment)
         )
+
+    def delete(self, *runs: str, filter: str | None = None, experiment: str | None = None) -> Deletion:
+        """Move runs to the trash: those named, or all that fit a filter, or all of an experiment.
+
+        Raises
+        ------
+        Conflict
+            If one is running, is pinned, or a registered model came from it. Nothing is deleted then.
+        NotFound
+            If there is none of this name.
+        """
+        deletion: Deletion = self._proxy.ask(
+            "trash.delete",
+            runs=list(runs),
+            filter=filter,
+            everything=experiment is not None and not runs and filter is None,
+            experiment=experiment or self._experiment,
+        )
+        return deletion
+
+    def undelete(self, *runs: str, experiment: str | None = None) -> Deletion:
+        """Take runs back from the trash.
+
+        Raises
+        ------
+        NotFound
+            If it has none of this name.
+        """
+        deletion: Deletion = self._proxy.ask(
+            "trash.restore", runs=list(runs), experiment=experiment or self._experiment
+        )
+        return deletion
 
     def compare(self, *runs: str) -> Any:
         """What differs between runs, as an entity that shows itself."""

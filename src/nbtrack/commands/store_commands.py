@@ -10,22 +10,23 @@ from typing import Any, TypeVar
 import click
 
 from nbtrack.analysis.diff import diff_notebooks
+from nbtrack.commands.answers import answer as _answer
+from nbtrack.commands.answers import as_json as _as_json
+from nbtrack.commands.answers import in_experiment as _in_experiment
+from nbtrack.commands.answers import pairs
 from nbtrack.commands.grammar import Asking, Command, Tree
 from nbtrack.commands.health_commands import doctor
+from nbtrack.commands.trash_commands import TRASH_COMMANDS
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.runs import Comparison, RunDetail, RunTable
 from nbtrack.entities.snapshots import Snapshot
-from nbtrack.errors import InvalidInput
 from nbtrack.operations import to_json, to_plain
-from nbtrack.render.views import Shown, View
+from nbtrack.render.views import View
 
 _RUN_FIELDS = ("id", "name", "experiment", "status", "started", "duration", "params", "metrics", "tags")
 _SEPARATOR = re.compile(r",(?=(?:[^`\"]|`[^`]*`|\"[^\"]*\")*$)")
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_as_json = click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for machines.")
-_in_experiment = click.option("--experiment", metavar="NAME", help="Look in this experiment.")
 
 
 def command_tree() -> Tree:
@@ -41,7 +42,7 @@ def command_tree() -> Tree:
             "register forest-3 churn --alias champion",
         ),
     )
-    for command in (runs, show, compare, diff, register, models, doctor):
+    for command in (runs, show, compare, diff, register, models, *TRASH_COMMANDS, doctor):
         tree.add_command(command)
     return tree
 
@@ -49,14 +50,6 @@ def command_tree() -> Tree:
 def command_names() -> list[str]:
     """The names of the commands, in the order of the help."""
     return list(command_tree().commands)
-
-
-def _answer(kind: str, content: Shown, as_json: bool, hints: tuple[str, ...] = ()) -> View:
-    return (
-        View(kind="json", content=to_json(content, indent=2))
-        if as_json
-        else View(kind=kind, content=content, hints=hints)
-    )
 
 
 @click.command(
@@ -208,22 +201,12 @@ def register(
         alias=alias,
         artifact=artifact,
         description=description,
-        tags=_tags(tags),
+        tags=pairs(tags),
         python=sys.executable or None,
         experiment=experiment or asking.experiment,
     )
     key = f"{version.model}@{alias}" if alias else f"{version.model}/{version.version}"
     return _answer("model", version, as_json, (f"load it: nbtrack.open().models.get({key!r}).load()",))
-
-
-def _tags(given: tuple[str, ...]) -> dict[str, str]:
-    tags = {}
-    for tag in given:
-        key, equals, value = tag.partition("=")
-        if not equals or not key.strip():
-            raise InvalidInput(f"A tag is KEY=VALUE, such as --tag team=risk; {tag[:60]!r} is not.")
-        tags[key.strip()] = value
-    return tags
 
 
 @click.command(cls=Command, examples=("models", "models --json"))

@@ -7,6 +7,7 @@ from html import escape
 
 from nbtrack.analysis.compare import describe_data
 from nbtrack.entities.models import ModelVersion, RegisteredModel
+from nbtrack.entities.ownership import Trash
 from nbtrack.entities.runs import Comparison, Difference, RunDetail, RunStatus, RunTable
 from nbtrack.entities.snapshots import NotebookDiff
 from nbtrack.entities.stores import StoreStatus
@@ -15,6 +16,7 @@ from nbtrack.render.facts import Facts, artifact_text, difference_cells, model_f
 from nbtrack.render.grid import Column, folded_line, grid
 from nbtrack.render.html_source import bdi, diff_html, fold, source_change, source_html
 from nbtrack.render.numbers import number, size, value, when
+from nbtrack.render.ownership import trash_columns
 from nbtrack.render.style import STYLE
 from nbtrack.render.views import View
 
@@ -53,6 +55,8 @@ def _body(content: object) -> str:
                 + _facts(status_facts(content))
                 + (problems or quiet("No problems found."))
             )
+        case Trash():
+            return _table(trash_columns(content)) if content.deletions else quiet("The trash is empty.")
         case list():
             return _models(content)
     raise TypeError(f"no HTML for {type(content).__name__}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nbtrack.analysis.compare import describe_data
 from nbtrack.entities.models import ModelVersion, RegisteredModel
+from nbtrack.entities.ownership import Trash
 from nbtrack.entities.runs import Comparison, Difference, RunDetail, RunStatus, RunTable
 from nbtrack.entities.snapshots import NotebookDiff
 from nbtrack.entities.stores import StoreStatus
@@ -15,6 +16,7 @@ from nbtrack.render.characters import visible
 from nbtrack.render.facts import artifact_text, difference_cells, model_facts, run_facts, status_facts
 from nbtrack.render.grid import Column, folded_line, grid
 from nbtrack.render.numbers import number, size, value, when
+from nbtrack.render.ownership import trash_columns
 from nbtrack.render.text_layout import columns_that_fit, dim, facts, heading, join, line, ruled, source_lines
 from nbtrack.render.text_source import diff_lines, source_change
 from nbtrack.render.views import View
@@ -68,6 +70,10 @@ def _lines(content: object, width: int, now: datetime | None) -> list[Text]:
             problems += [line("! ", visible(warning, 500), style="yellow") for warning in content.warnings]
             good = [] if problems else [line("No problems found.", style="green")]
             return [heading("nbtrack store"), *facts(status_facts(content)), *problems, *good]
+        case Trash():
+            if not content.deletions:
+                return [line("The trash is empty.")]
+            return ruled(columns_that_fit(trash_columns(content, now), width)[0])
         case list():
             return _models(content, width, now)
     raise TypeError(f"no text for {type(content).__name__}")

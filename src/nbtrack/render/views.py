@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from nbtrack.entities.models import ModelVersion, RegisteredModel
+from nbtrack.entities.ownership import Trash
 from nbtrack.entities.runs import Comparison, RunDetail, RunTable
 from nbtrack.entities.snapshots import NotebookDiff
 from nbtrack.entities.stores import StoreStatus
@@ -18,6 +19,7 @@ Shown: TypeAlias = (
     | ModelVersion
     | list[RegisteredModel]
     | StoreStatus
+    | Trash
     | str
 )
 
@@ -26,8 +28,8 @@ Shown: TypeAlias = (
 class View:
     """One answer of the command tree.
 
-    ``kind`` is ``runs``, ``run``, ``comparison``, ``diff``, ``model``, ``models``, ``status``, ``text`` (help
-    and sentences) or ``json`` (the content is JSON text, to be printed as it is). Each of ``hints`` is a line
+    ``kind`` is ``runs``, ``run``, ``comparison``, ``diff``, ``model``, ``models``, ``status``, ``trash``,
+    ``text`` (help and sentences) or ``json`` (the content is JSON text, to be printed as it is). Each of ``hints`` is a line
     that says what to do next. ``exit_status`` is that of the command in a terminal.
     """
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nbtrack.service.runs import Runs
     from nbtrack.service.snapshots import Snapshots
     from nbtrack.service.status import Status
+    from nbtrack.service.trash import TrashBin
     from nbtrack.store.database import Store
 
 
@@ -36,12 +37,18 @@ class Service:
     snapshots: Snapshots
     models: Models
     status: Status
+    trash: TrashBin
 
     def noun(self, name: str) -> Any:
         """The use cases of a noun, by the name that operations use."""
-        return {"runs": self.runs, "snapshots": self.snapshots, "models": self.models, "store": self.status}[
-            name
-        ]
+        nouns = {
+            "runs": self.runs,
+            "snapshots": self.snapshots,
+            "models": self.models,
+            "store": self.status,
+            "trash": self.trash,
+        }
+        return nouns[name]
 
 
 def open_service(store: Store, keeper: str) -> Service:
@@ -51,14 +58,17 @@ def open_service(store: Store, keeper: str) -> Service:
     from nbtrack.service.runs import Runs
     from nbtrack.service.snapshots import Snapshots
     from nbtrack.service.status import Status
+    from nbtrack.service.trash import TrashBin
 
     status = Status(store, keeper)
     runs = Runs(store, status.size)
+    models = Models(store, runs)
     return Service(
         store=store,
         intake=Intake(store),
         runs=runs,
         snapshots=Snapshots(store, runs),
-        models=Models(store, runs),
+        models=models,
         status=status,
+        trash=TrashBin(store, runs, models),
     )

@@ -13,6 +13,7 @@ from nbtrack.entities.runs import Change, Comparison, MetricSeries, RunDetail, R
 from nbtrack.errors import AmbiguousName, InvalidInput, NotFound
 from nbtrack.store.database import Store
 from nbtrack.store.filters import KnownNames, Order, Query, compile_filter, compile_sort
+from nbtrack.store.labels import number_of
 
 MAX_PAGE = 100_000
 _ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]*")
@@ -30,8 +31,8 @@ class Runs:
         self._size = size
         self._answers: dict[tuple[object, ...], RunColumns] = {}
 
-    def resolve(self, run: str, experiment: str | None = None) -> str:
-        """The id of a run.
+    def resolve(self, run: str, experiment: str | None = None, *, trash: bool = False) -> str:
+        """The id of a run; `trash` looks among those in the trash instead.
 
         Raises
         ------
@@ -40,16 +41,20 @@ class Runs:
         AmbiguousName
             If the name fits several runs; the message lists them.
         """
-        found = self._store.runs.find(run)
+        label, found = run, self._store.labels.find(run, trash=trash)
         if not found and "/" in run:
             experiment, _, label = run.rpartition("/")
-            found = [item for item in self._store.runs.find(label) if item[1] == experiment]
+            found = [item for item in self._store.labels.find(label, trash=trash) if item[1] == experiment]
         here = [item for item in found if item[1] == experiment]
-        if len(here) == 1 or len(found) == 1:
-            return (here or found)[0][0]
+        if len(here) == 1:
+            return here[0][0]
+        if not here and experiment is not None and not trash:
+            self._refuse_gone(label, experiment)
+        if len({identifier for identifier, _ in found}) == 1:
+            return found[0][0]
         names = [f"{name}/{run}" for _, name in found]
         if not found and _ID.fullmatch(run):
-            by_id = self._store.runs.find_by_id(run)
+            by_id = self._store.labels.find_by_id(run, trash=trash)
             if len(by_id) == 1:
                 return by_id[0][0]
             names = [name for _, name in by_id]
@@ -57,7 +62,23 @@ class Runs:
             raise AmbiguousName(
                 f"{run} fits several runs: {', '.join(names)}. Write one of these.", candidates=names
             )
+        if trash:
+            raise NotFound(f"There is no run {run} in the trash.", run=run)
+        if self._store.labels.find(run, trash=True) or (
+            _ID.fullmatch(run) and self._store.labels.find_by_id(run, trash=True)
+        ):
+            raise NotFound(f"The run {run} is in the trash; undelete {run} takes it back.", run=run)
         raise NotFound(f"There is no run {run} in this store{self._nearest(run)}", run=run)
+
+    def _refuse_gone(self, label: str, experiment: str) -> None:
+        """A name that an experiment gave once never means another run, also not one of another experiment."""
+        parts = number_of(label)
+        if parts is None or not self._store.labels.was_given(*parts, experiment):
+            return
+        name = f"{experiment}/{label}"
+        if any(owner == experiment for _, owner in self._store.labels.find(label, trash=True)):
+            raise NotFound(f"The run {name} is in the trash; undelete {name} takes it back.", run=label)
+        raise NotFound(f"The run {name} was deleted for good.", run=label)
 
     def _nearest(self, run: str) -> str:
         import difflib
@@ -121,6 +142,17 @@ class Runs:
             )
         known = self._store.runs.known_names() if filter or sort else KnownNames()
         return compile_filter(filter, known), compile_sort(sort or [], known)
+
+    def select(self, filter: str, experiment: str | None) -> list[str]:
+        """The ids of all runs that fit a filter, oldest first.
+
+        Raises
+        ------
+        FilterError
+            If the filter cannot be read.
+        """
+        query = compile_filter(filter, self._store.runs.known_names())
+        return self._store.runs.matching(query, experiment)
 
     def get(self, run: str, experiment: str | None = None) -> RunDetail:
         """All that is known of a run."""

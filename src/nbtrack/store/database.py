@@ -16,12 +16,14 @@ from nbtrack.store.audit import Audit
 from nbtrack.store.blobs import Blobs
 from nbtrack.store.executions import Executions
 from nbtrack.store.journals import Journals
+from nbtrack.store.labels import Labels
 from nbtrack.store.location import disk_full, is_store
 from nbtrack.store.metrics import Metrics
 from nbtrack.store.migrations import MIGRATIONS, migrate
 from nbtrack.store.models import Models
 from nbtrack.store.names import Names
 from nbtrack.store.runs import Runs
+from nbtrack.store.trash import Trash
 
 DATABASE = "store.db"
 
@@ -39,10 +41,12 @@ class Store:
         self.journals = Journals(folder / "journal", self.connection)
         names = Names(self.connection)
         self.runs = Runs(self.connection, names)
+        self.labels = Labels(self.connection)
         self.metrics = Metrics(self.connection, names)
         self.artifacts = Artifacts(self.connection)
         self.executions = Executions(self.connection, self.blobs)
         self.models = Models(self.connection, self.metrics)
+        self.trash = Trash(self.connection)
         self.audit = Audit(self.connection)
 
     @property

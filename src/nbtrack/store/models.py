@@ -75,8 +75,11 @@ class Models:
         return row[0] if row else None
 
     def names(self) -> list[str]:
-        """The registered names."""
-        return [name for (name,) in self._connection.execute("SELECT name FROM models ORDER BY name")]
+        """The registered names; one whose versions are all deleted is free."""
+        rows = self._connection.execute(
+            "SELECT name FROM models WHERE id IN (SELECT model FROM model_versions WHERE deleted IS NULL) ORDER BY name"
+        )
+        return [name for (name,) in rows]
 
     def get(self, name: str) -> RegisteredModel | None:
         """A model with all its versions, newest first."""
@@ -85,12 +88,17 @@ class Models:
             return None
         aliases: dict[str, int] = dict(
             self._connection.execute(
-                "SELECT alias, version FROM aliases WHERE model = ? ORDER BY alias", (model,)
+                "SELECT alias, version FROM aliases JOIN model_versions USING (model, version)"
+                " WHERE model = ? AND deleted IS NULL ORDER BY alias",
+                (model,),
             )
         )
         rows = self._connection.execute(
-            f"{_VERSION} WHERE models.id = ? ORDER BY version DESC", (model,)
+            f"{_VERSION} WHERE models.id = ? AND model_versions.deleted IS NULL ORDER BY version DESC",
+            (model,),
         ).fetchall()
+        if not rows:
+            return None
         return RegisteredModel(
             name=name, versions=[self._version(row, aliases) for row in rows], aliases=aliases
         )

@@ -6,7 +6,6 @@ the trash stay there with the moment of their deletion; every question here pass
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,8 +42,6 @@ _OWN = 9
 
 _AT_ONCE = 500
 """Rows of one statement: fewer than SQLite's limit of variables, and more than a page has."""
-
-_NUMBERED = re.compile(r"(.+)-([1-9][0-9]{0,17})", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,27 +221,6 @@ class Runs:
         """Whether there is a run of this id, in the trash or not."""
         return self.key(run) is not None
 
-    def find(self, label: str) -> list[tuple[str, str]]:
-        """The runs called `label` (``forest-3``): id and experiment of each."""
-        parts = _NUMBERED.fullmatch(label)
-        if parts is None:
-            return []
-        rows = self._connection.execute(
-            f"SELECT runs.id, experiments.name FROM runs {_NAMED} WHERE run_names.name = ? AND runs.number = ?"
-            f" AND {_LIVE} ORDER BY experiments.name",
-            (parts[1], int(parts[2])),
-        )
-        return [(run, experiment) for run, experiment in rows]
-
-    def find_by_id(self, prefix: str) -> list[tuple[str, str]]:
-        """The runs whose id begins with `prefix`: id and ``experiment/label``."""
-        rows = self._connection.execute(
-            f"SELECT runs.id, experiments.name || '/' || {LABEL} FROM runs {_NAMED}"
-            f" WHERE runs.id >= ? AND runs.id < ? AND {_LIVE} LIMIT 20",
-            (prefix, prefix + "g"),  # "g" sorts behind every hexadecimal digit and the dash
-        )
-        return [(run, name) for run, name in rows]
-
     def last_of(self, name: str, experiment: str) -> str | None:
         """The id of the newest run of `name` in `experiment`."""
         row = self._one(
@@ -320,6 +296,12 @@ class Runs:
         if offset or count == limit:
             (total,) = self._one(f"SELECT count(*) {source}", bindings)
         return int(total), count, columns
+
+    def matching(self, query: Query, experiment: str | None) -> list[str]:
+        """The ids of all runs that match, oldest first."""
+        source, bindings = _matching(query, experiment)
+        rows = self._connection.execute(f"SELECT runs.id {source} ORDER BY runs.started, runs.key", bindings)
+        return [run for (run,) in rows]
 
     def rows(self, runs: Sequence[str]) -> list[RunRow]:
         """The table rows of the given runs (by id), in the given order."""

@@ -1,0 +1,79 @@
+"""What a person does with what is theirs: the trash, collecting, and what takes the space. Sizes are in bytes on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deletion:
+    """What one command moved to the trash, or what came back from it.
+
+    ``runs`` are names with their experiment (``quickstart/forest-3``), ``versions`` are ``churn/3``; ``time`` is ISO 8601 in
+    UTC; ``size`` is what nothing outside the trash refers to, so what collecting frees.
+    """
+
+    time: str
+    runs: list[str] = field(default_factory=list)
+    versions: list[str] = field(default_factory=list)
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trash:
+    """All that may still be taken back, newest first."""
+
+    deletions: list[Deletion] = field(default_factory=list)
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """What collecting removed for good, or (``dry_run``) would remove.
+
+    ``models`` are model files of runs that stay; ``executions`` those of no run, and of removed ones; ``files`` are
+    leftovers of interrupted writes. ``size`` is what blobs and files took; ``unused`` is room inside the database that
+    is used again first. ``kept`` says in sentences what stays in the trash though it is old enough.
+    """
+
+    dry_run: bool
+    runs: int = 0
+    versions: int = 0
+    models: int = 0
+    executions: int = 0
+    blobs: int = 0
+    files: int = 0
+    size: int = 0
+    unused: int = 0
+    kept: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageRow:
+    """What one run, cell or kind of content takes.
+
+    ``size`` is its own: removing it frees that. ``shared`` is what it has in common with others. ``count`` is the number of
+    pieces of content.
+    """
+
+    name: str
+    size: int
+    shared: int = 0
+    count: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What takes the space, largest first. ``shared`` is counted once in ``total``, whoever shares it.
+
+    ``by`` is ``run``, ``cell`` or ``kind``; ``others`` rows were left out and take ``rest`` bytes of their own.
+    """
+
+    by: str
+    rows: list[UsageRow] = field(default_factory=list)
+    others: int = 0
+    rest: int = 0
+    shared: int = 0
+    database: int = 0
+    total: int = 0

@@ -1,0 +1,42 @@
+"""The trash in words and columns, for text and HTML alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from nbtrack.entities.ownership import Deletion, Trash
+from nbtrack.render.characters import visible
+from nbtrack.render.grid import Column
+from nbtrack.render.numbers import size, when
+
+_NAMED = 3
+
+
+def named(names: Sequence[str], most: int = _NAMED) -> str:
+    """``a/forest-1, a/forest-2 and 5 others``."""
+    shown = [visible(name, 80) for name in names[:most]]
+    if len(names) > most:
+        return f"{', '.join(shown)} and {len(names) - most:,} other{'s' * (len(names) > most + 1)}"
+    return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
+
+
+def contents(deletion: Deletion) -> str:
+    """What was deleted together."""
+    parts = []
+    if deletion.runs:
+        parts.append(f"{len(deletion.runs):,} run{'s' * (len(deletion.runs) > 1)}: {named(deletion.runs)}")
+    if deletion.versions:
+        count = len(deletion.versions)
+        parts.append(f"{count:,} model version{'s' * (count > 1)}: {named(deletion.versions)}")
+    return " · ".join(parts)
+
+
+def trash_columns(trash: Trash, now: datetime | None = None) -> list[Column]:
+    """The trash as a table, newest first."""
+    deletions = trash.deletions
+    return [
+        Column("deleted", [when(deletion.time, now) for deletion in deletions], "run"),
+        Column("what", [contents(deletion) for deletion in deletions], "run"),
+        Column("size", [size(deletion.size) for deletion in deletions], "run", right=True),
+    ]
