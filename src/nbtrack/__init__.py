@@ -13,7 +13,7 @@ from nbtrack.version import __version__
 if TYPE_CHECKING:
     from nbtrack.client import Client, open
     from nbtrack.errors import NbtrackError
-    from nbtrack.tracking import artifact, flush, log, model, params, run, tag
+    from nbtrack.tracking import artifact, flush, log, log_series, model, params, run, tag
 
 __all__ = [
     "Client",
@@ -22,6 +22,7 @@ __all__ = [
     "artifact",
     "flush",
     "log",
+    "log_series",
     "model",
     "open",
     "params",
@@ -35,6 +36,7 @@ _HOMES = {
     "artifact": "nbtrack.tracking",
     "flush": "nbtrack.tracking",
     "log": "nbtrack.tracking",
+    "log_series": "nbtrack.tracking",
     "model": "nbtrack.tracking",
     "open": "nbtrack.client",
     "params": "nbtrack.tracking",

@@ -53,6 +53,11 @@ SETTINGS: dict[str, Setting] = {
         Setting("output_limit", 10_000_000, "Bytes of one cell's outputs that are remembered at most."),
         Setting("store_warning", 5_000_000_000, "Warn once when the store takes more bytes than this."),
         Setting(
+            "durability",
+            "process",
+            "What a log call that has returned survives: the death of the process, or (power) a power cut as well.",
+        ),
+        Setting(
             "keeper", True, "Let a background process own the store; off: each answer starts one of its own."
         ),
         Setting("keeper_idle", 300, "Seconds without work after which the background process leaves."),

@@ -1,6 +1,7 @@
 """What this process records: its store, journal, keeper and current run.
 
-A session begins with ``%load_ext nbtrack`` or, in a script, with the first call of a logging function.
+A session begins with ``%load_ext nbtrack`` or, in a script, with the first call of a logging function. One module, because
+it is the one place that knows all that a process has open.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import atexit
 import contextlib
 import logging
 import os
+import struct
 import sys
 import threading
 import time
@@ -26,7 +28,8 @@ from nbtrack.entities.processes import ProcessIdentity
 from nbtrack.entities.records import Record
 from nbtrack.errors import InvalidInput
 from nbtrack.keeper.proxy import KeeperProxy
-from nbtrack.store.journal import SUFFIX, JournalWriter
+from nbtrack.store.journal import SUFFIX
+from nbtrack.store.journal_writer import JournalWriter
 from nbtrack.store.location import (
     create_store,
     default_place,
@@ -36,7 +39,9 @@ from nbtrack.store.location import (
     not_writable,
 )
 from nbtrack.store.processes import this_process, user_name
+from nbtrack.store.segments import sync_folder
 from nbtrack.version import __version__
+from nbtrack.watch import Watch
 
 log_to = logging.getLogger(__name__)
 
@@ -120,24 +125,62 @@ class Session:
             processes.Finalize(None, self.close, exitpriority=0)  # a forked worker ends without atexit
 
     def _begin_journal(self) -> None:
-        self.journal = JournalWriter(self.store / "journal" / (self.process + SUFFIX))
+        strict = self.settings["durability"] == "power"
+        self.journal = JournalWriter(self.store / "journal" / (self.process + SUFFIX), strict=strict)
         try:
             self.journal.open()
         except OSError as problem:
             raise not_writable(self.store, problem) from problem
+        self.proxy.journal = self.process
         self.recorder = Recorder(
-            self.append, self.store / "incoming", self.process, lambda: int(self.settings["model_limit"])
+            self.append,
+            self.store / "incoming",
+            self.process,
+            lambda: int(self.settings["model_limit"]),
+            self._journal_here,
         )
         self.append(_process_started(self.process, this_process()))
+        pending = self.recorder.pending
+        self._watch = Watch(self.journal, self.proxy, lambda: pending.settle(wait=True), self.note_problem)
+        self._watch.start()
 
     def append(self, record: Record) -> int:
         """Write a record to the journal; never raises and never waits for the disk."""
+        journal = self._journal_here()
+        position = journal.append(record)
+        if journal.problem is not None:
+            self.note_problem(f"the journal cannot be written: {journal.problem}")
+        return position
+
+    def log_quickly(
+        self,
+        values: dict[str, object],
+        others: object,
+        step: int | None,
+        run: ActiveRun | None = None,
+    ) -> bool:
+        """Write points whose values are plain floats, in a microsecond; False leaves them to the recorder.
+
+        Parameters
+        ----------
+        others
+            Values that were given otherwise; with any, nothing is done here.
+        run
+            The run that is meant; by default the current one.
+        """
+        if others is not None or self.recorder.pending or not (step is None or type(step) is int):
+            return False
+        run = run or _current_run.get() or self.current_run()
+        try:
+            return self.journal.log(run.id, run.series, values, step)
+        except struct.error:  # a step of more than 64 bits
+            return False
+
+    def _journal_here(self) -> JournalWriter:
+        """The journal of this process, also in a forked child."""
         if os.getpid() != self._owner:
             self._follow_fork()
-        position = self.journal.append(record)
-        if self.journal.problem is not None:
-            self.note_problem(f"the journal cannot be written: {self.journal.problem}")
-        return position
+        return self.journal
 
     def _follow_fork(self) -> None:
         """A forked child records into a journal of its own: the parent goes on writing the inherited one."""
@@ -255,7 +298,9 @@ class Session:
         OSError
             If something could not be written.
         """
+        self.recorder.pending.settle()
         self.journal.sync()
+        sync_folder(self.store / "incoming")
 
     def close(self) -> None:
         """End the process's run and the journal; the keeper does the rest. A second time does nothing."""
@@ -266,6 +311,8 @@ class Session:
         if self.run is not None and not self.run.ended:
             error = getattr(sys, "last_value", None)
             self.recorder.end_run(self.run, status_of(error))
+        self._watch.end()
+        self.recorder.pending.settle()
         self.append(records.ProcessEnded(process=self.process, time=time.time_ns()))
         self.journal.close()
         self.pointer.close()

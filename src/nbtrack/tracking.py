@@ -44,8 +44,30 @@ def log(values: dict[str, object] | None = None, /, *, step: int | None = None, 
     InvalidInput
         If a value is no number.
     """
+    session = current_session()
+    if session is not None and session.log_quickly(named, values, step):
+        return
     recorder, run = _target()
     recorder.log(run, _merged(values, named), step)
+
+
+def log_series(name: str, values: object, steps: object = None) -> None:
+    """Log many points of one metric at once: ``nbtrack.log_series("loss", losses)``.
+
+    Parameters
+    ----------
+    values
+        A flat array of NumPy, pandas or torch, or a list of numbers.
+    steps
+        A whole number for each value; counted on from the last one where they are not given.
+
+    Raises
+    ------
+    InvalidInput
+        If the values are no numbers or the steps no whole numbers, one for each value.
+    """
+    recorder, run = _target()
+    recorder.log_series(run, name, values, steps)
 
 
 def params(values: dict[str, object] | None = None, /, **named: object) -> None:
@@ -116,7 +138,12 @@ class RunHandle:
         self, values: dict[str, object] | None = None, /, *, step: int | None = None, **named: object
     ) -> None:
         """As `nbtrack.log`, for this run."""
-        self._session.recorder.log(self._active, _merged(values, named), step)
+        if not self._session.log_quickly(named, values, step, self._active):
+            self._session.recorder.log(self._active, _merged(values, named), step)
+
+    def log_series(self, name: str, values: object, steps: object = None) -> None:
+        """As `nbtrack.log_series`, for this run."""
+        self._session.recorder.log_series(self._active, name, values, steps)
 
     def params(self, values: dict[str, object] | None = None, /, **named: object) -> None:
         """As `nbtrack.params`, for this run."""

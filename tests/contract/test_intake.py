@@ -19,7 +19,8 @@ from nbtrack.errors import AmbiguousName, InvalidInput, NotFound, StoreCorrupt, 
 from nbtrack.service import Service, open_service
 from nbtrack.store.audit import GENESIS, line_digest
 from nbtrack.store.database import DATABASE, Store
-from nbtrack.store.journal import SUFFIX, JournalWriter
+from nbtrack.store.journal import SUFFIX
+from nbtrack.store.journal_writer import JournalWriter
 from nbtrack.store.location import create_store
 from nbtrack.store.processes import this_process
 

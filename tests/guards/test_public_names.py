@@ -18,6 +18,7 @@ PUBLIC = [
     "artifact",
     "flush",
     "log",
+    "log_series",
     "model",
     "open",
     "params",

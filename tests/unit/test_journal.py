@@ -3,6 +3,11 @@ from __future__ import annotations
 import math
 import os
 import random
+import signal
+import subprocess
+import sys
+import threading
+from array import array
 from pathlib import Path
 
 import pytest
@@ -10,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbtrack.entities import records
-from nbtrack.store.journal import MAGIC, JournalWriter, encode, read
+from nbtrack.store import segments
+from nbtrack.store.journal import HEADER, encode, read, tell_drained
+from nbtrack.store.journal_writer import JournalWriter
 
 
 def write(path: Path, *entries: records.Record) -> list[int]:
@@ -61,13 +68,43 @@ def test_a_flipped_bit_ends_the_reading_before_it(tmp_path: Path) -> None:
     whole = path.read_bytes()
     chance = random.Random(0)
     for _ in range(500):
-        place, bit = chance.randrange(len(MAGIC), len(whole)), chance.randrange(8)
+        place, bit = chance.randrange(HEADER, len(whole)), chance.randrange(8)
         damaged = bytearray(whole)
         damaged[place] ^= 1 << bit
         path.write_bytes(damaged)
         found = [record for _, record in read(path)]
         assert len(found) < len(entries)
         assert found == entries[: len(found)]
+
+
+def write_points(path: Path) -> list[records.Record | None]:
+    opened = JournalWriter(path)
+    opened.open()
+    series: dict[str, int] = {}
+    for number in range(3):
+        opened.log("r", series, {"a": float(number), "b": 0.0}, number or None, number)
+    opened.log_series("r", series, "a", None, array("d", [0.0, 1.0]))
+    opened.append(records.RunNoted(run="r", note="n"))
+    opened.close()
+    return [record for _, record in read(path)]
+
+
+def test_every_truncation_of_points_gives_a_prefix_and_no_flipped_bit_passes(tmp_path: Path) -> None:
+    path = tmp_path / "a.journal"
+    entries = write_points(path)
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        found = [record for _, record in read(path)]
+        assert found == entries[: len(found)]
+        assert len(found) < len(entries)
+    for place in range(HEADER, len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << place % 8
+        path.write_bytes(damaged + bytes(4096))
+        found = [record for _, record in read(path)]
+        assert found == entries[: len(found)]
+        assert len(found) < len(entries)
 
 
 def test_a_record_of_a_later_version_is_passed_by_and_an_unknown_field_too(tmp_path: Path) -> None:
@@ -86,25 +123,219 @@ def test_a_record_of_a_later_version_is_passed_by_and_an_unknown_field_too(tmp_p
     assert [record for _, record in read(path)] == [logged(a=1.0), None, records.RunNoted(run="r", note="n")]
 
 
-def test_a_full_disk_delays_records_and_loses_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "a.journal"
-    writer = JournalWriter(path)
-    writer.open()
-    writer.append(logged(a=1.0))
-    real = os.write
-    monkeypatch.setattr(os, "write", lambda descriptor, data: real(descriptor, data[:5]))
-    writer.append(logged(a=2.0))
-    assert writer.problem is not None
+@pytest.fixture(params=["mapped", "plain"])
+def writer(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> JournalWriter:
+    if request.param == "plain":
+        monkeypatch.setattr(segments, "can_be_mapped", lambda folder: False)
+    elif not segments.can_be_mapped(tmp_path):
+        pytest.skip("files in the temporary folder cannot be mapped")
+    opened = JournalWriter(tmp_path / "a.journal")
+    opened.open()
+    return opened
 
-    def full(descriptor: int, data: bytes) -> int:
+
+def read_all(folder: Path) -> list[records.Record | None]:
+    return [
+        record
+        for path in sorted(folder.glob("*.journal"), key=lambda path: path.name.removesuffix(".journal"))
+        for _, record in read(path)
+    ]
+
+
+def values_of(folder: Path, name: str = "a") -> list[float]:
+    logged = [record for record in read_all(folder) if isinstance(record, records.MetricsLogged)]
+    return [record.values[name] for record in logged if name in record.values]
+
+
+def test_points_come_back_with_their_series_steps_and_times(writer: JournalWriter, tmp_path: Path) -> None:
+    series: dict[str, int] = {}
+    assert writer.log("r", series, {"a": 1.5, "b": math.inf}, 7, 100)
+    assert writer.log("r", series, {"a": -0.0}, None, 101)
+    assert not writer.log("r", series, {"a": 1.0, "c": 2}, None, 102)  # type: ignore[dict-item]
+    assert writer.log_series("r", series, "a", array("q", [-5, 2**62]), array("d", [0.1, 0.2]))
+    found = [record for record in read_all(tmp_path) if isinstance(record, records.MetricsLogged)]
+    assert [(next(iter(one.values.items())), one.step) for one in found] == [
+        (("a", 1.5), 7),
+        (("b", math.inf), 7),
+        (("a", 0.0), None),
+        (("a", 0.1), -5),
+        (("a", 0.2), 2**62),
+    ]
+    assert [one.time for one in found[:3]] == [100, 100, 101]
+    assert math.copysign(1, found[2].values["a"]) == -1
+
+
+def test_a_journal_grows_over_several_files_each_readable_by_itself(tmp_path: Path) -> None:
+    opened = JournalWriter(tmp_path / "a.journal")
+    opened.open()
+    series: dict[str, int] = {}
+    opened.append(records.RunNoted(run="r", note="small"))
+    opened.append(records.RunNoted(run="r", note="x" * 3_000_000))  # more than the file that would come next
+    for number in range(50_000):
+        opened.log("r", series, {"a": float(number)})
+        if number % 1000 == 0:
+            opened.prepare()
+    opened.close()
+    files = sorted(tmp_path.iterdir(), key=lambda path: path.name.removesuffix(".journal"))
+    assert len(files) > 2
+    assert [name for path in files for name in [path.name] if not list(read(path))] == []
+    assert values_of(tmp_path) == [float(number) for number in range(50_000)]
+    assert sum(path.stat().st_size for path in files) < 3_000_000 + 50_000 * 40 + 2_000_000
+
+
+def test_a_full_disk_delays_records_and_loses_none(
+    writer: JournalWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series: dict[str, int] = {}
+
+    def full(*arguments: object, **options: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "write", full)
-    writer.append(logged(a=3.0))
-    monkeypatch.setattr(os, "write", real)
-    writer.append(logged(a=4.0))
+    writer.log("r", series, {"a": 0.0})
+    with monkeypatch.context() as disk:
+        disk.setattr(segments, "create", full)
+        disk.setattr("nbtrack.store.journal_writer._write_at", full)
+        for number in range(1, 20_000):
+            assert writer.log("r", series, {"a": float(number)})
+        assert writer.problem is not None
+        with pytest.raises(OSError, match="No space"):
+            writer.sync()
+        writer.append(records.RunNoted(run="r", note="n"))
+    assert len(values_of(tmp_path)) < 10_000
+    writer.sync()
     assert writer.problem is None
-    assert [record.values["a"] for _, record in read(path)] == [1, 2, 3, 4]  # type: ignore[union-attr]
+    writer.log("r", series, {"a": 20_000.0})
+    assert values_of(tmp_path) == [float(number) for number in range(20_001)]
+    assert sum(isinstance(record, records.RunNoted) for record in read_all(tmp_path)) == 1
+    writer.close()
+    assert values_of(tmp_path) == [float(number) for number in range(20_001)]
+
+
+def test_a_write_that_the_full_disk_cut_short_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "can_be_mapped", lambda folder: False)
+    opened = JournalWriter(tmp_path / "a.journal")
+    opened.open()
+    series: dict[str, int] = {}
+    opened.log("r", series, {"a": 1.0})
+    real = os.pwrite
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "pwrite", lambda file, content, start: real(file, content[:5], start))
+        opened.log("r", series, {"a": 2.0})
+        assert values_of(tmp_path) == [1.0]
+    opened.close()
+    assert values_of(tmp_path) == [1.0, 2.0]
+
+
+def test_threads_and_interrupts_leave_every_record_whole(writer: JournalWriter, tmp_path: Path) -> None:
+    series: dict[str, int] = {}
+    handled: dict[str, int] = {}
+    state = {"armed": False, "interrupts": 0}
+
+    def interrupt(signum: int, frame: object) -> None:
+        writer.log("handler", handled, {"b": 1.0})  # a handler that logs itself
+        if state["armed"]:
+            state["armed"] = False
+            state["interrupts"] += 1
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    others = [
+        threading.Thread(target=lambda: [writer.log("t", {}, {"c": 1.0}) for _ in range(1_000)]) for _ in "12"
+    ]
+    for other in others:
+        other.start()
+    signal.setitimer(signal.ITIMER_REAL, 0.002, 0.0005)
+    returned: list[float] = []
+    value = 0.0
+    while state["interrupts"] < 50:
+        value += 1.0  # one that was interrupted is not tried again: it may have been written
+        try:
+            state["armed"] = True
+            writer.log("r", series, {"a": value})
+            returned.append(value)
+        except KeyboardInterrupt:
+            pass
+        state["armed"] = False
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+    for other in others:
+        other.join()
+    writer.close()
+    found = values_of(tmp_path)
+    assert found == sorted(set(found))
+    assert set(returned) <= set(found)
+    assert len(values_of(tmp_path, "c")) == 2_000
+    assert len(values_of(tmp_path, "b")) >= 50
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_child_never_writes_into_its_parent_s_file(writer: JournalWriter, tmp_path: Path) -> None:
+    series: dict[str, int] = {}
+    writer.log("r", series, {"a": 1.0})
+    if (child := os.fork()) == 0:
+        refused = not writer.log("r", series, {"a": 2.0}) and not series
+        writer.append(records.RunNoted(run="r", note="child"))
+        os._exit(0 if refused else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    writer.log("r", series, {"a": 3.0})
+    writer.close()
+    assert values_of(tmp_path) == [1.0, 3.0]
+    assert not any(isinstance(record, records.RunNoted) for record in read_all(tmp_path))
+
+
+def test_what_was_returned_survives_a_kill(tmp_path: Path) -> None:
+    code = f"""
+import os, signal
+from pathlib import Path
+from nbtrack.store.journal_writer import JournalWriter
+writer = JournalWriter(Path({str(tmp_path)!r}) / "a.journal")
+writer.open()
+series = {{}}
+for number in range(30_000):
+    writer.log("r", series, {{"a": float(number)}})
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.SIGKILL
+    assert values_of(tmp_path) == [float(number) for number in range(30_000)]
+
+
+def test_what_the_keeper_leaves_lying_is_synced_once(
+    writer: JournalWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (synced.append(file), real(file))[1])
+    series: dict[str, int] = {}
+    writer.log("r", series, {"a": 1.0})
+    writer.secure()
+    assert synced == []  # it is younger than a second
+    assert writer.secure()
+    assert len(synced) == 2  # the file and its folder
+    synced.clear()
+    writer.secure()
+    assert synced == []
+    if writer._map is not None:
+        writer.log("r", series, {"a": 2.0})
+        writer.secure()
+        tell_drained(tmp_path / "a.journal", writer.position)
+        assert not writer.secure()
+        assert synced == []
+
+
+def test_strict_durability_waits_for_the_disk_in_each_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    opened = JournalWriter(tmp_path / "a.journal", strict=True)
+    opened.open()
+    series: dict[str, int] = {}
+    opened.log("r", series, {"a": 1.0})
+    before = len(synced)
+    opened.log("r", series, {"a": 2.0})
+    assert len(synced) > before
 
 
 json_values = st.recursive(

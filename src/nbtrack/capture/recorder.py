@@ -6,12 +6,17 @@ import contextlib
 import os
 import shutil
 import time
+import zlib
+from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from nbtrack.capture.artifacts import write_object
 from nbtrack.capture.models import FoundModel, NotSaved, TooLarge, describe_model, save_fast
+from nbtrack.capture.pending import LoggedPoints, OnDevice, Pending, on_device
+from nbtrack.capture.series import COLUMNS_IN_FILE, as_steps, as_values, to_bytes
 from nbtrack.capture.values import metric_value, param_value
 from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
@@ -33,7 +38,26 @@ class ActiveRun:
     began: float = field(default_factory=time.monotonic)
     ended: bool = False
     saved: int = 0
+    series: dict[str, int] = field(default_factory=dict)
+    """The numbers of its series in the journal, kept by the journal's writer."""
     owner: int = field(default_factory=os.getpid)
+
+
+class PointSink(Protocol):
+    """What takes points in a form that is quicker than a record each."""
+
+    def log(
+        self, run: str, series: dict[str, int], values: Mapping[str, float], step: int | None, now: int
+    ) -> bool:
+        """Take one point of each metric."""
+
+    def log_series(
+        self, run: str, series: dict[str, int], name: str, steps: array[int] | None, values: array[float]
+    ) -> bool:
+        """Take many points of one metric."""
+
+
+_FAR = 2**63 - 1
 
 
 class Recorder:
@@ -49,15 +73,25 @@ class Recorder:
         The id of this process.
     model_limit
         Bytes of models saved in one run at most.
+    points
+        Gives what takes points; without it each log call is a record.
     """
 
     def __init__(
-        self, append: Callable[[Record], object], incoming: Path, process: str, model_limit: Callable[[], int]
+        self,
+        append: Callable[[Record], object],
+        incoming: Path,
+        process: str,
+        model_limit: Callable[[], int],
+        points: Callable[[], PointSink] | None = None,
     ) -> None:
         self.append = append
         self.incoming = incoming
         self.process = process
         self._model_limit = model_limit
+        self._points = points
+        self.pending = Pending(self._write, self.note)
+        """Log calls whose values a device is still computing."""
 
     def start_run(
         self,
@@ -94,6 +128,8 @@ class Recorder:
     def end_run(self, run: ActiveRun, status: str = "finished", traceback: str | None = None) -> None:
         """End a run; a second end of the same part does nothing, and neither does one in a child of the run's process."""
         if not run.ended and run.owner == os.getpid():
+            if self.pending:
+                self.pending.settle()
             run.ended = True
             duration = time.monotonic() - run.began
             self.append(
@@ -112,9 +148,56 @@ class Recorder:
         """
         if step is not None and (not isinstance(step, int) or isinstance(step, bool)):
             raise InvalidInput(f"step must be a whole number, not {type(step).__name__}.")
-        points = {str(name): metric_value(str(name), value) for name, value in values.items()}
-        if points:
-            self.append(records.MetricsLogged(run=run.id, time=time.time_ns(), values=points, step=step))
+        now = time.time_ns()
+        points: dict[str, float | OnDevice] = {
+            str(name): on_device(value) or metric_value(str(name), value) for name, value in values.items()
+        }
+        if step is not None:
+            step = max(-_FAR - 1, min(int(step), _FAR))
+        if self.pending or any(isinstance(value, OnDevice) for value in points.values()):
+            self.pending.add(LoggedPoints(run, points, step, now))
+            self.pending.settle(wait=False)
+        elif points:
+            self._write(run, points, step, now)  # type: ignore[arg-type]
+
+    def _write(self, run: ActiveRun, values: dict[str, float], step: int | None, now: int) -> None:
+        if self._points is None:
+            self.append(records.MetricsLogged(run=run.id, time=now, values=values, step=step))
+        else:
+            self._points().log(run.id, run.series, values, step, now)
+
+    def log_series(self, run: ActiveRun, name: str, values: object, steps: object = None) -> None:
+        """Many points of one metric, all of this moment.
+
+        Raises
+        ------
+        InvalidInput
+            If the values are no numbers or the steps no whole numbers, one for each value.
+        """
+        column = as_values(name, values)
+        places = None if steps is None else as_steps(name, steps, len(column))
+        if not column:
+            return
+        self.pending.settle()
+        size = len(column) * (8 if places is None else 16)
+        if self._points is not None and size <= COLUMNS_IN_FILE:
+            self._points().log_series(run.id, run.series, name, places, column)
+            return
+        target = self.incoming / new_id()
+        content = to_bytes(places, column)
+        target.touch(mode=0o600)
+        target.write_bytes(content)
+        self.append(
+            records.SeriesLogged(
+                run=run.id,
+                name=name,
+                time=time.time_ns(),
+                count=len(column),
+                steps=places is not None,
+                file=target.name,
+                checksum=zlib.crc32(content),
+            )
+        )
 
     def params(self, run: ActiveRun, params: Mapping[str, object]) -> None:
         """Set params."""

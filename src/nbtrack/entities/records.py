@@ -3,6 +3,8 @@
 A record is written once by the process that saw the event and read once by the keeper. A field may be added with a default;
 a meaning is never changed, since journals of older versions wait on disk. Times are Unix times in nanoseconds,
 durations are in seconds. ``file`` names a file in the store's ``incoming`` folder that holds the bulk of the record.
+
+Points of metrics are no records but binary frames, see `nbtrack.store.journal`; ``MetricsLogged`` is their older form.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from nbtrack.entities.runs import JSONValue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessStarted:
-    """The first record of a journal: who writes it. See `nbtrack.entities.processes`."""
+    """The first record of each file of a journal: who writes it. See `nbtrack.entities.processes`."""
 
     process: str
     time: int
@@ -78,6 +80,38 @@ class MetricsLogged:
     time: int
     values: dict[str, float]
     step: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentBegan:
+    """A further file of a journal; ``before`` is where the file before it ended."""
+
+    before: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesNamed:
+    """The number by which the points of a series are told apart in the same file of the journal, from here on."""
+
+    series: int
+    run: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesLogged:
+    """Many points of a series at once: ``file`` holds int64 steps (if ``steps``), then float64 values, little-endian.
+
+    Without steps the store counts on from the series' last one. ``checksum`` is the CRC-32 of the file.
+    """
+
+    run: str
+    name: str
+    time: int
+    count: int
+    steps: bool
+    file: str
+    checksum: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +212,9 @@ Record = (
     | RunContinued
     | ParamsSet
     | MetricsLogged
+    | SegmentBegan
+    | SeriesNamed
+    | SeriesLogged
     | TagsSet
     | ArtifactSaved
     | DatasetsSeen

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
 import logging.handlers
@@ -38,6 +39,9 @@ IDLE_AFTER = 5.0
 BURY_EVERY = 2.0
 """Seconds between looks at the processes that write them."""
 
+SYNC_EVERY = 0.5
+"""Seconds between syncs of the journals while the database cannot take them."""
+
 LOCK_WAIT = 3.0
 
 log = logging.getLogger("nbtrack.keeper")
@@ -50,7 +54,7 @@ class Keeper:
         self._service = service
         self._idle = idle
         self._busy_at = time.monotonic()
-        self._buried_at = 0.0
+        self._buried_at = self._synced_at = 0.0
         self._leaving = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
 
@@ -64,7 +68,7 @@ class Keeper:
                 try:
                     if folder.stat().st_ino != place or not is_store(folder):
                         return  # moved or removed: it is not recreated, and nothing more is written into it
-                    self._work()
+                    await self._work()
                 except (OSError, apsw.Error):
                     log.exception("the store cannot be served")
                     return  # the journals wait; the next asker starts another
@@ -74,18 +78,35 @@ class Keeper:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._leaving.wait(), IDLE_TICK if quiet > IDLE_AFTER else TICK)
 
-    def _work(self) -> None:
-        """Take in what was recorded since, and see who has died."""
+    async def _work(self, journal: str | None = None) -> None:
+        """Take in what was recorded before now (by all, or the process of `journal`), and see who has died.
+
+        Others are answered between two transactions, so that nobody waits for somebody else's backlog.
+        """
         intake = self._service.intake
-        if intake.drain():
-            self._busy_at = time.monotonic()
-        if time.monotonic() - self._buried_at > BURY_EVERY:
-            self._buried_at = time.monotonic()
-            intake.bury()
+        try:
+            for _ in intake.draining(None if journal is None else [journal], time.time_ns()):
+                self._busy_at = time.monotonic()
+                await asyncio.sleep(0)
+            if time.monotonic() - self._buried_at > BURY_EVERY:
+                self._buried_at = time.monotonic()
+                intake.bury()
+        except (OSError, apsw.FullError) as problem:
+            if isinstance(problem, OSError) and problem.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            self._wait_for_space()
         while intake.background:
             task = asyncio.create_task(self._finish(intake.background.pop(0)))
             self._background.add(task)
             task.add_done_callback(self._background.discard)
+
+    def _wait_for_space(self) -> None:
+        """The disk is full: what is stored can be read, and what waits in the journals is made safe where it is."""
+        self._busy_at = now = time.monotonic()
+        if now - self._synced_at > SYNC_EVERY:
+            self._synced_at = now
+            log.error("the disk is full; what was recorded waits in the journals")
+            self._service.store.journals.sync()
 
     async def _finish(self, deferred: Deferred) -> None:
         try:
@@ -111,11 +132,13 @@ class Keeper:
 
     async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         if protocol.version_key(str(request.get("version"))) > protocol.version_key(__version__):
-            self._service.intake.drain()
+            await self._work()
             self._leaving.set()
             return {"leaving": True}
         try:
-            self._work()  # what the asker recorded before it asked is part of the answer
+            # What the asker recorded before it asked is part of the answer; one that records nothing itself (no journal)
+            # may have waited for a script to end, so all that was recorded until now is.
+            await self._work(request.get("journal"))
             answer = dispatch(self._service, str(request.get("operation")), request.get("arguments") or {})
             if isinstance(answer, Deferred):
                 answer = answer.finish(await asyncio.to_thread(answer.work))

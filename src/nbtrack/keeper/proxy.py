@@ -51,6 +51,8 @@ class KeeperProxy:
         patience: float = ANSWER_TIMEOUT,
     ) -> None:
         self._patience = patience
+        self.journal: str | None = None
+        """The journal of this process, which an answer must include; without one, an answer includes all journals."""
         self.store = Path(store)
         self._settings = settings or Settings(self.store.parent)
         self._idle: list[socket.socket] = []
@@ -82,6 +84,8 @@ class KeeperProxy:
         if not is_store(self.store):
             raise KeeperUnavailable(f"The store {self.store} is gone; load nbtrack again to make a new one.")
         request = {"version": __version__, "operation": operation, "arguments": arguments}
+        if self.journal is not None:
+            request["journal"] = self.journal
         message = (
             self._ask_socket(request, start, answer)
             if self._keeper_may_live()

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import time
-from array import array
-from collections import defaultdict
-from collections.abc import Callable
-from itertools import groupby, islice
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import apsw
 
 from nbtrack.entities import records
-from nbtrack.entities.runs import Revision
 from nbtrack.service import Deferred
-from nbtrack.service.revisions import read_revision
+from nbtrack.service.points import GrowingSeries, Points
+from nbtrack.service.recorded import Recorded
 from nbtrack.store import journal, processes
 from nbtrack.store.database import Store
+from nbtrack.store.journal import Part, S
+from nbtrack.store.journals import process_of
 
-BATCH = 5_000
-"""Records of one transaction: large enough that the disk's wait is shared, small enough to answer in between."""
+READ = 1 << 22
+"""Bytes of a journal that are read at a time: 100,000 points."""
 
-GIT_DELAY = 60_000_000_000
-"""A journal that is read later than this (ns) after a run's start can no longer tell the git state that the run saw."""
+SLICE = 0.05
+"""Seconds of work of one transaction: enough that the disk's wait is shared, little enough to answer in between."""
 
 log = logging.getLogger(__name__)
 
@@ -40,173 +36,172 @@ class Intake:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._points: dict[tuple[str, str], list[tuple[int | None, float, int]]] = defaultdict(list)
-        self._used: list[Path] = []
-        self._known_runs: set[str] = set()
+        self._points = Points(store.metrics)
+        self._recorded = Recorded(store, self._points)
+        self._newest = 0
         self.background: list[Deferred] = []
         """Slow work that the records asked for; whoever drains has it done."""
-        self._take: dict[type, Callable[[Any], None]] = {
-            records.EnvironmentSeen: self._environment,
-            records.RunStarted: self._run_started,
-            records.RunContinued: lambda record: store.runs.resume(record.run, record.process),
-            records.ParamsSet: lambda record: store.runs.set_params(record.run, record.params),
-            records.MetricsLogged: self._metrics,
-            records.TagsSet: lambda record: store.runs.set_tags(record.run, record.tags),
-            records.ArtifactSaved: self._artifact,
-            records.DatasetsSeen: self._datasets,
-            records.CellExecuted: self._cell,
-            records.SnapshotTaken: self._snapshot,
-            records.RunNoted: lambda record: store.runs.add_note(record.run, record.note),
-            records.RunEnded: lambda record: store.runs.end(record),
-            records.ProcessEnded: lambda record: store.journals.end_process(record.process, record.time),
-        }
 
     def drain(self, names: list[str] | None = None) -> int:
         """Read what the journals (all, or those of `names`) hold beyond what was read; how many records that was."""
-        taken = 0
-        for name in self._store.journals.names() if names is None else names:
-            path = self._store.journals.path(name)
-            while path.exists() and path.stat().st_size > self._store.journals.position(name):
-                count = self._drain_batch(name, path)
-                taken += count
-                if count == 0:
-                    break  # the last frame is not whole yet
-        return taken
+        return sum(self.draining(names))
 
-    def _drain_batch(self, name: str, path: Path) -> int:
-        batch = list(islice(journal.read(path, self._store.journals.position(name)), BATCH))
-        if not batch:
+    def draining(self, names: list[str] | None = None, until: int | None = None) -> Iterator[int]:
+        """As `drain`, one transaction at a time, each with the number of its records.
+
+        Parameters
+        ----------
+        names
+            Names of journals; all files of their processes are read.
+        until
+            Stop at what was recorded after this Unix time in nanoseconds: a process that goes on logging has no end.
+        """
+        wanted = None if names is None else {process_of(name) for name in names}
+        for group in self._store.journals.groups():
+            if wanted is None or process_of(group[0]) in wanted:
+                while count := self._drain_group(group):
+                    yield count
+                    if until is not None and self._newest > until:
+                        break
+
+    def _drain_group(self, group: list[str]) -> int:
+        """One transaction with what the files of a process hold; they are read in their order."""
+        for name, later in zip(group, [*group[1:], None], strict=True):
+            if count := self._drain_part(name):
+                return count
+            part = self._store.journals.part(later, 0) if later is not None else None
+            if part is None or not part.begun:
+                return 0
+            # It went on in the next file. What it wrote into this one just before that was not seen above.
+            if count := self._drain_part(name) or self._pass_damage(name):
+                return count
+            if not self._store.journals.has_problems(name):
+                with self._store.transaction():
+                    self._store.journals.forget(name)
+            self._points.forget(name)
+        return 0
+
+    def _drain_part(self, name: str) -> int:
+        part = self._store.journals.part(name, READ)
+        if part is None or not part.has_next():
             return 0
-        self._used.clear()
+        if part.position > journal.HEADER and not self._points.knows(name):
+            for record in journal.series_before(self._store.journals.path(name), part.position):
+                self._points.name(name, record)
+        recorded = self._recorded
+        recorded.begin()
         self._points.clear()  # of an attempt that the disk cut short
         with self._store.transaction():
-            self._store.journals.advance(name, batch[-1][0])
-            for _, record in batch:
-                try:
-                    # A savepoint: one record that fails takes nothing else with it.
-                    with self._store.connection:
-                        self._apply(name, record)
-                except Exception as problem:
-                    if _is_of_the_disk(problem):
-                        raise  # not the record's fault: the whole batch is tried again later
-                    log.exception("a record of the journal %s could not be taken in: %r", name, record)
-                    self._store.journals.add_problem(name)
-            self._flush_points()
-        for used in self._used:
-            used.unlink(missing_ok=True)
-        return len(batch)
-
-    def _apply(self, name: str, record: records.Record | None) -> None:
-        if record is None:
-            raise ValueError("a record of a kind that this version does not know")
-        if isinstance(record, records.ProcessStarted):
-            self._store.journals.add_process(name, record)
-            return
-        run = getattr(record, "run", None)
-        if run is not None and not isinstance(record, records.RunStarted) and not self._is_known(run):
-            raise LookupError(f"the run {run} is not in the store")
-        self._take[type(record)](record)
-
-    def _is_known(self, run: str) -> bool:
-        if run not in self._known_runs and self._store.runs.has(run):
-            self._known_runs.add(run)
-        return run in self._known_runs
-
-    def _metrics(self, record: records.MetricsLogged) -> None:
-        for name, value in record.values.items():
-            self._points[record.run, name].append((record.step, value, record.time))
-
-    def _flush_points(self) -> None:
-        for (run, name), points in self._points.items():
-            # A series' steps are given or counted on; where both happen, each stretch is a part of its own.
-            for given, part in groupby(points, key=lambda point: point[0] is not None):
-                steps, values, times = zip(*part, strict=True)
-                self._store.metrics.append(
-                    run, name, list(steps) if given else None, array("d", values), array("q", times)
-                )
+            self._store.journals.advance(name, part.position)
+            count = self._take(name, part)
+            self._points.flush(lambda series, write: self._guard(name, lambda: self._write(series, write)))
+            self._store.journals.advance(name, part.position)
         self._points.clear()
+        journal.tell_drained(self._store.journals.path(name), part.position)
+        for used in recorded.used:
+            used.unlink(missing_ok=True)
+        self.background += recorded.background
+        return count
 
-    def _incoming(self, file: str) -> Path | None:
-        """The file that a record points at; its name is ours, so anything that looks like a path is refused."""
-        if Path(file).name != file:
-            raise ValueError(f"{file!r} is not the name of an incoming file")
-        path = self._store.incoming / file
-        if not path.is_file():
-            return None
-        self._used.append(path)
-        return path
+    def _take(self, name: str, part: Part) -> int:
+        count, end = 0, time.monotonic() + SLICE
+        while time.monotonic() < end:
+            found = 0
+            try:
+                found = self._points.take(name, part, 10_000)
+            except LookupError as problem:
+                self._note(name, problem)
+            count += found
+            if found:
+                self._newest = self._points.newest
+                continue
+            payload = part.next_payload()
+            if payload is None:
+                break
+            count += 1
+            self._guard(name, lambda payload=payload: self._take_frame(name, payload))  # type: ignore[misc]
+        return count
 
-    def _environment(self, record: records.EnvironmentSeen) -> None:
-        interpreter, packages = (
-            self._store.blobs.put(json.dumps(content, sort_keys=True).encode())
-            for content in (record.interpreter, record.packages)
-        )
-        self._store.runs.add_environment(record, interpreter, packages)
-
-    def _run_started(self, record: records.RunStarted) -> None:
-        self._store.runs.start(record)
-        if record.directory is None:
+    def _take_frame(self, name: str, payload: memoryview) -> None:
+        if payload[0] == S:
+            self._points.take_many(name, payload)
             return
-        if time.time_ns() - record.time > GIT_DELAY:
-            self._store.runs.add_note(
-                record.run, "The git state was not seen: nbtrack's keeper was away at the start."
-            )
-            return
+        record = journal.decode(payload)
+        self._newest = getattr(record, "time", self._newest)
+        if isinstance(record, records.SegmentBegan):
+            self._compare(name, record)
+        else:
+            self._recorded.take(name, record)
 
-        def finish(revision: Revision) -> None:
-            with self._store.transaction():
-                self._store.runs.set_revision(record.run, revision)
+    def _compare(self, name: str, record: records.SegmentBegan) -> None:
+        """A power cut can take the end of one file and leave the next."""
+        group = [other for other in self._store.journals.names() if process_of(other) == process_of(name)]
+        before = group[group.index(name) - 1] if group.index(name) else None
+        if before is not None and 0 < self._store.journals.position(before) < record.before:
+            raise LookupError(f"the end of the journal {before} is missing")
 
-        directory = record.directory
-        self.background.append(Deferred(lambda: read_revision(directory), finish))
+    def _write(self, series: GrowingSeries, write: Callable[[], None]) -> None:
+        self._recorded.check_run(series.run)
+        write()
 
-    def _artifact(self, record: records.ArtifactSaved) -> None:
-        digest = None
-        if record.file is not None:
-            path = self._incoming(record.file)
-            if path is None:
-                self._store.runs.add_note(
-                    record.run, f"The content of {record.name} was lost before it was stored."
-                )
-            else:
-                digest = self._store.blobs.adopt(path)
-                if record.digest is not None and record.digest != digest:
-                    self._store.runs.add_note(
-                        record.run, f"The content of {record.name} was damaged on its way."
-                    )
-                    digest = None
-        self._store.artifacts.add(record, digest)
+    def _guard(self, name: str, action: Callable[[], None]) -> None:
+        """Do what one record asks for in a savepoint: one that fails takes nothing else with it."""
+        try:
+            with self._store.connection:
+                action()
+        except Exception as problem:
+            if _is_of_the_disk(problem):
+                raise  # not the record's fault: the whole transaction is tried again later
+            self._note(name, problem)
 
-    def _datasets(self, record: records.DatasetsSeen) -> None:
-        for dataset in record.datasets:
-            self._store.artifacts.add_dataset(record.run, dataset["name"], dataset)
+    def _note(self, name: str, problem: Exception) -> None:
+        log.error("a record of the journal %s could not be taken in", name, exc_info=problem)
+        self._store.journals.add_problem(name)
 
-    def _cell(self, record: records.CellExecuted) -> None:
-        outputs = record.outputs
-        if record.file is not None:
-            path = self._incoming(record.file)
-            outputs = json.loads(path.read_bytes()) if path else []
-        self._store.executions.add(record, outputs)
-
-    def _snapshot(self, record: records.SnapshotTaken) -> None:
-        path = self._incoming(record.file) if record.file is not None else None
-        self._store.executions.add_snapshot(record, self._store.blobs.adopt(path) if path else None)
+    def _pass_damage(self, name: str) -> int:
+        """Go behind what cannot be read in a file that nobody writes any more; whether something was there."""
+        part = self._store.journals.part(name, READ)
+        if part is None or not part.begun or part.ends_clean():
+            return 0
+        whole = part.skip_damage()
+        end = part.position if whole else self._store.journals.path(name).stat().st_size
+        log.error("the journal %s is damaged; its next %d bytes cannot be read", name, end - part.start)
+        with self._store.transaction():
+            self._store.journals.advance(name, end)
+            self._store.journals.add_problem(name)
+        return 1
 
     def bury(self) -> None:
         """Mark the runs of dead processes as crashed, and remove drained journals whose process is gone."""
-        for process, name, identity in list(self._store.journals.open_processes()):
+        journals = self._store.journals
+        for process, name, identity in list(journals.open_processes()):
             if processes.is_alive(identity) is False:
                 self.drain([name])  # what it wrote last, before its death is recorded
-                path = self._store.journals.path(name)
-                moment = path.stat().st_mtime_ns if path.exists() else time.time_ns()
+                path = journals.path(name)
+                moment = (journal.last_time(path) if path.exists() else None) or time.time_ns()
                 with self._store.transaction():
                     self._store.runs.crash(process, moment)
-                    self._store.journals.end_process(process, moment)
-        for name in self._store.journals.ended():
-            path = self._store.journals.path(name)
-            if not path.exists() or path.stat().st_size <= self._store.journals.position(name):
-                with self._store.transaction():
+                    journals.end_process(process, moment)
+        for group in journals.groups():
+            if journals.has_ended(process_of(group[0])):
+                self._remove(group)
+
+    def _remove(self, group: list[str]) -> None:
+        """Remove the files of a process that is gone, if all that they hold was taken in."""
+        self.drain(group)
+        for name in group:
+            while self._is_damaged(name) and self._pass_damage(name):
+                self.drain([name])
+        if not any(self._store.journals.has_problems(name) for name in group):
+            with self._store.transaction():
+                for name in group:
+                    self._points.forget(name)
                     self._store.journals.forget(name)
+
+    def _is_damaged(self, name: str) -> bool:
+        """Whether whole frames stand behind one that cannot be read; a frame that a death cut off is the last one."""
+        part = self._store.journals.part(name, READ)
+        return part is not None and part.begun and not part.ends_clean() and part.skip_damage()
 
 
 def _is_of_the_disk(problem: Exception) -> bool:

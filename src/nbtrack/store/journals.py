@@ -1,8 +1,11 @@
-"""The journals of a store: which there are and how far each has been read."""
+"""The journals of a store: which there are and how far each has been read. A journal's name is that of one of its files."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,8 @@ import apsw
 
 from nbtrack.entities.processes import ProcessIdentity
 from nbtrack.entities.records import ProcessStarted
-from nbtrack.store.journal import SUFFIX
+from nbtrack.store import journal
+from nbtrack.store.journal import SUFFIX, Part
 
 
 class Journals:
@@ -25,8 +29,25 @@ class Journals:
         return self.folder / (name + SUFFIX)
 
     def names(self) -> list[str]:
-        """All journals on disk, oldest first."""
-        return sorted(path.name.removesuffix(SUFFIX) for path in self.folder.glob(f"*{SUFFIX}"))
+        """All files on disk, oldest process first, those of one process in their order."""
+        with os.scandir(self.folder) as entries:
+            found = [entry.name for entry in entries]
+        return sorted(name.removesuffix(SUFFIX) for name in found if name.endswith(SUFFIX))
+
+    def groups(self) -> list[list[str]]:
+        """The files of each process, in their order."""
+        return [list(group) for _, group in groupby(self.names(), key=process_of)]
+
+    def part(self, name: str, length: int) -> Part | None:
+        """What comes after that which has been drained, up to `length` bytes; None if the file is gone."""
+        try:
+            file = journal.open_file(self.path(name))
+        except FileNotFoundError:
+            return None
+        try:
+            return Part(file, self.position(name), length)
+        finally:
+            os.close(file)
 
     def position(self, name: str) -> int:
         """How far the journal has been drained."""
@@ -52,15 +73,34 @@ class Journals:
         ).fetchall()
         return found
 
+    def has_problems(self, name: str) -> bool:
+        """Whether records of the journal could not be taken in."""
+        return any(name == other for other, _ in self.problems())
+
     def waiting(self) -> int:
         """The bytes that are not drained yet."""
         total = 0
         for name in self.names():
-            total += max(0, self.path(name).stat().st_size - self.position(name))
+            with contextlib.suppress(OSError):
+                part = self.part(name, self.path(name).stat().st_size)
+                if part is not None:
+                    total += part.length_of_frames()
         return total
 
+    def sync(self) -> None:
+        """Have the disk hold what waits in the journals, for as long as the database cannot take it."""
+        for name in self.names():
+            with contextlib.suppress(OSError):
+                part = self.part(name, journal.FRAME.size)
+                if part is not None and not part.ends_clean():
+                    file = os.open(self.path(name), os.O_RDWR)
+                    try:
+                        os.fsync(file)
+                    finally:
+                        os.close(file)
+
     def forget(self, name: str) -> None:
-        """Remove a journal that is drained and whose writer is gone."""
+        """Remove a journal that is drained and whose writer is gone or has gone on in another file."""
         self.path(name).unlink(missing_ok=True)
         self._connection.execute("DELETE FROM journals WHERE name = ?", (name,))
 
@@ -81,16 +121,24 @@ class Journals:
     def open_processes(self) -> Iterator[tuple[str, str, ProcessIdentity]]:
         """Each process whose journal is on disk and that has not said that it ended: id, journal, identity."""
         rows: list[Any] = self._connection.execute(
-            "SELECT processes.id, journals.name, pid, boot_id, start_time, pid_namespace, host"
+            "SELECT processes.id, max(journals.name), pid, boot_id, start_time, pid_namespace, host"
             " FROM journals JOIN processes ON processes.id = journals.process WHERE ended IS NULL"
+            " GROUP BY processes.id"
         ).fetchall()
-        for process, journal, *identity in rows:
-            yield process, journal, ProcessIdentity(*identity)
+        for process, journal_name, *identity in rows:
+            yield process, journal_name, ProcessIdentity(*identity)
 
-    def ended(self) -> list[str]:
-        """The journals whose process has ended and of which every record was taken in."""
-        rows = self._connection.execute(
-            "SELECT name FROM journals JOIN processes ON processes.id = journals.process WHERE ended IS NOT NULL"
-            " AND problems = 0"
+    def has_ended(self, process: str) -> bool:
+        """Whether the process is known to have ended."""
+        row = next(
+            self._connection.execute(
+                "SELECT 1 FROM processes WHERE id = ? AND ended IS NOT NULL", (process,)
+            ),
+            None,
         )
-        return [name for (name,) in rows]
+        return row is not None
+
+
+def process_of(name: str) -> str:
+    """The process that writes the journal `name`."""
+    return name.partition(".")[0]

@@ -1,0 +1,148 @@
+"""Points on their way from a journal to the store: gathered per series, so that a series is written once per transaction."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from nbtrack.entities import records
+from nbtrack.store.journal import POINT, STEPS, Part, S, columns
+from nbtrack.store.metrics import Metrics
+
+_STEP_BOUNDS = -(2**63), 2**63 - 1
+
+
+@dataclass(slots=True)
+class Stretch:
+    """Points of a series that follow each other and whose steps are all given, or all count on."""
+
+    given: bool
+    steps: array[int] = field(default_factory=lambda: array("q"))
+    values: array[float] = field(default_factory=lambda: array("d"))
+    times: array[int] = field(default_factory=lambda: array("q"))
+
+
+@dataclass(slots=True)
+class GrowingSeries:
+    """A series and what is new of it."""
+
+    run: str
+    name: str
+    stretches: list[Stretch] = field(default_factory=list)
+
+    def stretch(self, given: bool) -> Stretch:
+        """Where the next points go."""
+        if not self.stretches or self.stretches[-1].given != given:
+            self.stretches.append(Stretch(given))
+        return self.stretches[-1]
+
+
+class Points:
+    """The new points of one transaction."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._series: dict[tuple[str, str], GrowingSeries] = {}
+        self._numbers: dict[str, dict[int, GrowingSeries]] = {}
+        self.newest = 0
+        """The time (ns) of the last point that was taken."""
+
+    def name(self, journal: str, record: records.SeriesNamed) -> None:
+        """Remember which series a number stands for in a journal's file."""
+        found = self.series(record.run, record.name)
+        self._numbers.setdefault(journal, {})[record.series] = found
+
+    def series(self, run: str, name: str) -> GrowingSeries:
+        """The series of a run, for what is added in this transaction."""
+        return self._series.setdefault((run, name), GrowingSeries(run, name))
+
+    def knows(self, journal: str) -> bool:
+        """Whether the names of a journal's series were read since the keeper began."""
+        return journal in self._numbers
+
+    def forget(self, journal: str) -> None:
+        """The file has been read to its end."""
+        self._numbers.pop(journal, None)
+
+    def add(self, record: records.MetricsLogged) -> None:
+        """Points of an older journal: a record each."""
+        low, high = _STEP_BOUNDS
+        for name, value in record.values.items():
+            stretch = self.series(record.run, name).stretch(record.step is not None)
+            if record.step is not None:
+                stretch.steps.append(max(low, min(record.step, high)))
+            stretch.values.append(value)
+            stretch.times.append(record.time)
+
+    def take(self, journal: str, part: Part, most: int) -> int:
+        """Take the single points that come next in a journal; how many they were.
+
+        Raises
+        ------
+        LookupError
+            If a series was never named.
+        """
+        numbers = self._numbers.get(journal, {})
+        targets: dict[int, tuple[int, Callable[[int], None], Callable[[float], None], Callable[[int], None]]]
+        targets = {}
+        count = 0
+        for number, flags, time, step, value in part.points(most):
+            target = targets.get(number)
+            if target is None or target[0] != flags:
+                series = numbers.get(number)
+                if series is None:
+                    raise LookupError(f"the series {number} of the journal {journal} has no name")
+                stretch = series.stretch(bool(flags & STEPS))
+                target = flags, stretch.steps.append, stretch.values.append, stretch.times.append
+                targets[number] = target
+            if flags:
+                target[1](step)
+            target[2](value)
+            target[3](time)
+            count += 1
+        if count:
+            self.newest = time
+        return count
+
+    def take_many(self, journal: str, payload: memoryview) -> None:
+        """Take a frame with many points of one series.
+
+        Raises
+        ------
+        LookupError, ValueError
+            If the series was never named, or the frame does not hold what it says.
+        """
+        tag, flags, number, time, count, _ = POINT.unpack_from(payload)
+        series = self._numbers.get(journal, {}).get(number)
+        if tag != S or series is None:
+            raise LookupError(f"the series {number} of the journal {journal} has no name")
+        self.extend(series, time, *columns(payload[POINT.size :], count, steps=bool(flags & STEPS)))
+
+    def extend(
+        self, series: GrowingSeries, time: int, steps: array[int] | None, values: array[float]
+    ) -> None:
+        """Add columns of points of one time."""
+        stretch = series.stretch(steps is not None)
+        if steps is not None:
+            stretch.steps.extend(steps)
+        stretch.values.extend(values)
+        stretch.times.extend(array("q", [time]) * len(values))
+
+    def flush(self, write: Callable[[GrowingSeries, Callable[[], None]], None]) -> None:
+        """Write each series that has grown; `write` is given the series and what writes it, and guards it."""
+        for series in list(self._series.values()):
+            if series.stretches:
+                write(series, lambda series=series: self._write(series))  # type: ignore[misc]
+
+    def _write(self, series: GrowingSeries) -> None:
+        for stretch in series.stretches:
+            steps = stretch.steps if stretch.given else None
+            self._metrics.append(series.run, series.name, steps, stretch.values, stretch.times)
+
+    def clear(self) -> None:
+        """Forget what was gathered: it is written, or its transaction was undone."""
+        for series in self._series.values():
+            series.stretches.clear()
+        known = {id(series) for numbers in self._numbers.values() for series in numbers.values()}
+        self._series = {key: series for key, series in self._series.items() if id(series) in known}

@@ -1,0 +1,516 @@
+"""Writing the journal of this process: a call that has returned is kept, whatever then happens to the process.
+
+Usually a record is a copy into a mapped file, without a lock: bytes become part of the journal by one statement, in which
+CPython runs nothing else, so that neither a thread nor an interrupt nor a finalizer that itself logs ever finds half of it
+done. (A lock in each call would have threads that log at once wait 5 ms for each other.) What is rarer takes the lock. Where
+the disk is full, the journal goes on in memory, in the same form and order, until there is space again.
+
+One module, because all of it is about who may move the one position, and when.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import sys
+import threading
+import time
+import weakref
+from array import array
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from zlib import crc32
+
+from nbtrack.entities import records
+from nbtrack.entities.records import Record
+from nbtrack.store import segments
+from nbtrack.store.journal import (
+    FRAME,
+    HEADER,
+    MAGIC,
+    POINT,
+    STEPS,
+    SUFFIX,
+    P,
+    encode,
+    encode_series,
+)
+from nbtrack.store.segments import Segment
+
+RETRY = 0.25
+"""Seconds between two tries to find space for what waits in memory."""
+
+_MAGIC_PLACE = slice(0, len(MAGIC))
+_pack_point, _point_size = POINT.pack, POINT.size
+_pack_frame = FRAME.pack
+_now = time.time_ns
+
+
+class JournalWriter:
+    """Appends records of this process; safe to use from several threads, and left alone by a forked child.
+
+    Parameters
+    ----------
+    path
+        The journal's first file.
+    strict
+        Wait for the disk in each call.
+    """
+
+    def __init__(self, path: Path, *, strict: bool = False) -> None:
+        self.path = path
+        self.position = 0
+        """The end of what is written in the present file."""
+        self.problem: OSError | None = None
+        """Why something waits in memory or could not be synced, if so."""
+        self.wake: Callable[[], None] = lambda: None
+        """Called when the next file should be prepared; must be quick."""
+        self._strict = strict
+        self._lock = threading.RLock()
+        self._current = Segment(None, -1, None, 0)
+        self._map = self._current.map
+        self._limit = -1
+        """Where the present file is full, or (before `wake`) half full."""
+        self._opening = b""
+        self._tables: list[dict[str, int]] = []
+        """The runs' numbers of series that hold in the present file."""
+        self._series = self._number = self._taken = 0
+        self._next: tuple[int, Segment] | None = None
+        self._retired: list[tuple[Segment, int, float]] = []
+        self._waiting: list[tuple[int, Segment, int]] = []
+        self._retry_at = 0.0
+        self._marked = 0
+        self._open = self._mapped = self._writing = self._marking = False
+
+    def open(self) -> None:
+        """Create the first file.
+
+        Raises
+        ------
+        OSError
+            If it exists or cannot be created.
+        """
+        self._mapped = segments.can_be_mapped(self.path.parent)
+        segment = None
+        if self._mapped:
+            try:
+                segment = segments.create(self.path, segments.SIZES[0], mapped=True)
+            except OSError as problem:
+                if problem.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV):
+                    raise
+                self._mapped = False
+        segment = segment or segments.create(self.path, segments.SIZES[0], mapped=False)
+        while segment.populate(segment.size):
+            pass
+        self._enter(0, segment, b"")
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_abandon(weakref.ref(self)))
+
+    def append(self, record: Record) -> int:
+        """Write one record and return the position behind it. Never raises on a full or vanished disk."""
+        frame = encode(record)
+        if isinstance(record, records.ProcessStarted):
+            self._opening = frame
+        if self._is_in_memory():
+            self.retry()
+        self._put(frame)
+        if self._strict:
+            self._sync_quietly()
+        return self.position
+
+    def log(
+        self,
+        run: str,
+        series: dict[str, int],
+        values: Mapping[str, object],
+        step: int | None = None,
+        now: int | None = None,
+    ) -> bool:
+        """Write one point of each metric, all of one time; False (and nothing is written) where a value is no plain float.
+
+        Parameters
+        ----------
+        run
+            The run's id.
+        series
+            Belongs to the run: the numbers of its series in the present file, kept by the writer.
+        step
+            A number of 64 bits; None counts on from the last one.
+        now
+            Unix time in nanoseconds.
+        """
+        flags, place = (0, 0) if step is None else (STEPS, step)
+        if now is None:
+            now = _now()
+        while True:
+            segment, start = self._current, self.position
+            frames = b""
+            for name, value in values.items():
+                if type(value) is not float:
+                    return False
+                number = series.get(name)
+                if number is None:
+                    if not self._announce(run, name, series):
+                        return False
+                    break  # and begin again: it may have moved to another file
+                point = _pack_point(P, flags, number, now, place, value)
+                frames += _pack_frame(_point_size, crc32(point)) + point
+            else:
+                end = start + len(frames)
+                where = slice(start, end)
+                if self.position is start and end <= self._limit:
+                    self._map[where], self.position = frames, end  # type: ignore[index]
+                    break
+                if self._append_slowly(frames, segment):
+                    break
+                if not self._open:
+                    return False
+        if self._strict:
+            self._sync_quietly()
+        return True
+
+    def log_series(
+        self,
+        run: str,
+        series: dict[str, int],
+        name: str,
+        steps: array[int] | None,
+        values: array[float],
+    ) -> bool:
+        """Write many points of one metric, all of this moment; False if the journal is closed."""
+        now, done = _now(), False
+        while not done and self._open:
+            segment = self._current
+            number = series.get(name)
+            if number is None:
+                self._announce(run, name, series)
+            else:
+                done = self._append_frame(encode_series(number, now, steps, values), segment)
+        if self._strict:
+            self._sync_quietly()
+        return done
+
+    def _append_frame(self, frame: bytes, segment: Segment) -> bool:
+        """Try to write a frame that is meant for `segment`; False: look again, the file or the room in it has changed."""
+        start = self.position
+        end = start + len(frame)
+        where = slice(start, end)
+        if self.position is start and self._current is segment and end <= self._limit:
+            # CPython runs nothing else between these comparisons and the end of the statement: it switches threads, runs
+            # handlers and collects only at calls and jumps back. Were the position moved first, zeros would hide what
+            # follows; were it moved after an interrupt, the next record would overwrite one that the keeper has read.
+            self._map[where], self.position = frame, end  # type: ignore[index]
+            return True
+        return self._append_slowly(frame, segment)
+
+    def _append_slowly(self, frame: bytes, segment: Segment) -> bool:
+        """Make room for a frame, or write it where the file is not mapped; whether it was written."""
+        with self._lock:
+            if self._current is segment and self._open:
+                if self._map is None:
+                    return self._append_plain(frame)
+                if self.position + len(frame) > self._limit:
+                    self._make_room(len(frame))
+            return False
+
+    def _put(self, frame: bytes) -> None:
+        while self._open and not self._append_frame(frame, self._current):
+            pass
+
+    def _announce(self, run: str, name: str, series: dict[str, int]) -> bool:
+        """Give a series its number in the present file; False if the journal is closed."""
+        with self._lock:
+            if not self._open:
+                return False
+            self._series = number = self._series + 1
+            if not series:
+                self._tables.append(series)
+            segment = self._current
+            self._put(encode(records.SeriesNamed(series=number, run=run, name=name)))
+            if self._current is segment:  # else the next file has been begun, which does not know the number
+                series[name] = number
+        return self._open
+
+    def _make_room(self, need: int) -> None:
+        size, self._limit = self._current.size, -1  # other threads wait for the lock from here on
+        if self.position + need <= size:
+            self._limit = size
+            self.wake()
+            return
+        opening = self._opening + encode(records.SegmentBegan(before=self.position))
+        total = HEADER + len(opening) + need
+        self._save()
+        if self._map is None:
+            return  # it was in memory and is appended to a file now
+        number, segment = self._next or (-1, None)
+        self._next = None
+        if segment is not None and (number < self._number or segment.size < total or self._is_in_memory()):
+            segment.remove()
+            segment = None
+        if segment is None:
+            number, segment = self._create(total)
+        self._enter(number, segment, opening)
+
+    def _create(self, need: int) -> tuple[int, Segment]:
+        self._taken += 1
+        number = self._taken
+        size = segments.size_of(number, need)
+        if not self._is_in_memory():  # else what waits there goes first
+            for smaller in (size, segments.size_of(0, need)):
+                try:
+                    return number, segments.create(self._file(number), smaller, mapped=True)
+                except OSError as problem:
+                    self.problem = problem
+        return number, segments.in_memory(size)
+
+    def _file(self, number: int) -> Path:
+        if number == 0:
+            return self.path
+        return self.path.with_name(f"{self.path.name.removesuffix(SUFFIX)}.{number:06d}{SUFFIX}")
+
+    def _is_in_memory(self) -> bool:
+        return self._open and self._current.path is None
+
+    def _enter(self, number: int, segment: Segment, opening: bytes) -> None:
+        """Go on in another file. Its first bytes are written last: they tell the keeper that the one before is complete."""
+        content, end = segment.map, HEADER + len(opening)
+        if content is None:
+            self._current, self.position, self._marking, self._open = segment, end, True, True
+            self._append_plain(b"")
+            return
+        content[HEADER:end] = opening
+        waiting, retired = self._waiting, self._retired
+        if self._is_in_memory():
+            waiting = [*waiting, (self._number, self._current, self.position)]
+        elif self._open:
+            retired = [*retired, (self._current, self.position, time.monotonic())]
+        limit = segment.size // 2 if segment.size // 2 > end else segment.size
+        for table in self._tables:
+            table.clear()
+        (
+            content[_MAGIC_PLACE],
+            self._map,
+            self._current,
+            self.position,
+            self._limit,
+            self._number,
+            self._tables,
+            self._waiting,
+            self._retired,
+            self._marked,
+            self._open,
+        ) = (MAGIC, content, segment, end, limit, number, [], waiting, retired, 0, True)
+
+    def _append_plain(self, frame: bytes) -> bool:
+        """Append where the file is not mapped; False if it cannot be written and the journal goes on in memory."""
+        file = self._current.descriptor
+        try:
+            if self._marking:
+                _write_at(file, MAGIC + bytes(HEADER - len(MAGIC)), 0)
+                self._marking = False
+            if self._writing:  # interrupted behind a write, before the position was moved
+                self.position = max(self.position, os.fstat(file).st_size)
+            start = self.position
+            self._writing = True
+            if (written := _write_at(file, frame, start)) < len(frame):
+                os.ftruncate(file, start)  # a cut frame would look like damage
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as problem:
+            self._writing, self.problem = False, problem
+            opening = self._opening + encode(records.SegmentBegan(before=self.position))
+            self._taken += 1
+            memory = segments.in_memory(segments.size_of(1, len(opening) + len(frame)))
+            self._enter(self._taken, memory, opening)
+            return False
+        self.position, self._writing = max(self.position, start + written), False
+        return True
+
+    def retry(self) -> None:
+        """Try to write what waits in memory, unless that was tried just now."""
+        with self._lock:
+            if time.monotonic() >= self._retry_at:
+                self._save()
+
+    def _save(self) -> None:
+        """Write what waits in memory, in order, as far as there is space."""
+        if not self._is_in_memory():
+            return
+        self._retry_at = time.monotonic() + RETRY
+        limit, self._limit = self._limit, -1  # other threads wait for the lock from here on
+        try:
+            while self._waiting:
+                number, memory, end = self._waiting[0]
+                segment = self._copy(number, memory, end, end)
+                if segment.map is not None:
+                    segment.map[_MAGIC_PLACE] = MAGIC
+                else:
+                    _write_at(segment.descriptor, MAGIC, 0)
+                self._waiting = self._waiting[1:]
+                segment.finish(end)
+            while True:
+                start = self.position
+                segment = self._copy(self._number, self._current, start, self._current.size)
+                if self.position is not start:  # a handler of a signal logged meanwhile
+                    segment.remove()
+                elif segment.map is not None:
+                    limit, content = segment.size, segment.map
+                    content[_MAGIC_PLACE], self._map, self._current, self._limit = (
+                        MAGIC,
+                        content,
+                        segment,
+                        limit,
+                    )
+                    break
+                else:
+                    self._map, self._current, self._limit, self._marking = None, segment, -1, True
+                    self._append_plain(b"")
+                    break
+        except OSError as problem:
+            self.problem, self._limit = problem, limit
+        else:
+            self.problem = None
+
+    def _copy(self, number: int, memory: Segment, end: int, size: int) -> Segment:
+        """A file with what a segment in memory holds, but for the mark that it is whole."""
+        path, content = self._file(number), memory.map
+        assert content is not None
+        path.unlink(missing_ok=True)  # of an attempt that was interrupted
+        segment = segments.create(path, size, mapped=self._mapped)
+        try:
+            if segment.map is not None:
+                segment.map[len(MAGIC) : end] = content[len(MAGIC) : end]
+            elif _write_at(segment.descriptor, bytes(len(MAGIC)) + content[len(MAGIC) : end], 0) < end:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except BaseException:
+            segment.remove()
+            raise
+        return segment
+
+    def prepare(self) -> bool:
+        """Have the next file and the pages ahead ready; whether there is more of it to do. For a thread beside the loop."""
+        with self._lock:
+            current, prepared = self._current, self._next
+            wanted = self._open and self._map is not None and not self._is_in_memory() and prepared is None
+            number = self._taken + 1
+            self._taken += wanted
+        if wanted:
+            try:
+                segment = segments.create(self._file(number), segments.size_of(number, 0), mapped=True)
+            except OSError:
+                return False  # the writer finds it out when it needs one
+            with self._lock:
+                if self._open and number > self._number and not self._is_in_memory():
+                    self._next = prepared = (number, segment)
+                else:
+                    segment.remove()
+        more = current.populate(current.size)
+        return (prepared is not None and prepared[1].populate(prepared[1].size)) or more
+
+    def sync(self) -> None:
+        """Wait until the disk holds everything.
+
+        Raises
+        ------
+        OSError
+            If something could not be written.
+        """
+        with self._lock:
+            self._save()
+            if self._is_in_memory():
+                raise self.problem or OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            files = [os.dup(segment.descriptor) for segment, _, _ in self._retired]
+            if self._open:
+                files.append(os.dup(self._current.descriptor))
+        segments.sync_and_close(files, self.path.parent)
+
+    def _sync_quietly(self) -> None:
+        try:
+            self.sync()
+        except OSError as problem:
+            self.problem = problem
+
+    def secure(self, patience: float = 1.0) -> bool:
+        """Sync what the keeper has left lying since the call before; whether it has left anything.
+
+        For a thread beside the loop, about once a second: what is drained is safe from a power cut, and what is not becomes
+        so here.
+        """
+        with self._lock:
+            self.retry()
+            if not self._open:
+                return False
+            retired, late = [], []
+            for segment, end, since in self._retired:
+                if segment.drained() >= end:
+                    segment.release()
+                elif time.monotonic() - since < patience:
+                    retired.append((segment, end, since))
+                else:
+                    late.append(segment)
+            self._retired = retired
+            files = [os.dup(segment.descriptor) for segment in late]
+            current, marked = self._current, self._marked
+            if current.path is not None and max(current.drained(), current.synced) < marked:
+                files.append(os.dup(current.descriptor))
+            self._marked = self.position
+        segments.sync_and_close(files, self.path.parent)
+        for segment in late:
+            segment.release()
+        if self._current is current:
+            current.synced = max(current.synced, marked)
+        return bool(files) or current.drained() < marked
+
+    def close(self) -> None:
+        """Write what still waits, if it can be written, and close the files."""
+        with self._lock:
+            self._save()
+            if self._next is not None:
+                self._next[1].remove()
+            for segment, _, _ in self._retired:
+                segment.release()
+            self._open, self._map, self._limit = False, None, -1
+            self._current.finish(self.position)
+            self._next, self._retired, self._waiting = None, [], []
+
+    def abandon(self) -> None:
+        """Forget the files without writing: for the child of a fork, where the parent goes on writing."""
+        self._lock = threading.RLock()
+        self._open, self._map, self._limit = False, None, -1
+        for table in self._tables:
+            table.clear()
+        for segment in (self._current, *(segment for segment, _, _ in self._retired)):
+            segment.release()
+        if self._next is not None:
+            self._next[1].release()
+        self._next, self._retired, self._waiting, self._tables = None, [], [], []
+
+
+def _write_at(file: int, content: bytes, start: int) -> int:
+    if hasattr(os, "pwrite"):
+        return os.pwrite(file, content, start)
+    os.lseek(file, start, os.SEEK_SET)
+    return os.write(file, content)
+
+
+def _serialised(method: Callable[..., bool]) -> Callable[..., bool]:
+    @functools.wraps(method)
+    def locked(self: JournalWriter, *arguments: object, **named: object) -> bool:
+        with self._lock:
+            return method(self, *arguments, **named)
+
+    return locked
+
+
+if sys.implementation.name != "cpython" or not getattr(sys, "_is_gil_enabled", lambda: True)():
+    # Only CPython's global lock makes one statement of several steps whole.
+    for _name in ("log", "_append_frame"):
+        setattr(JournalWriter, _name, _serialised(getattr(JournalWriter, _name)))
+
+
+def _abandon(writer: weakref.ref[JournalWriter]) -> Callable[[], None]:
+    def after_fork() -> None:
+        if (found := writer()) is not None:
+            found.abandon()
+
+    return after_fork

@@ -1,0 +1,88 @@
+"""The thread beside the person's code that does what a log call must not wait for.
+
+It wakes once a second, and when the journal wants its next file: has that ready before it is needed, takes tensors' values
+that a device had not finished, syncs what no keeper takes in, and starts a keeper again that has died.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+
+from nbtrack.keeper.proxy import KeeperProxy
+from nbtrack.store.journal_writer import JournalWriter
+
+INTERVAL = 1.0
+
+LONGEST_PAUSE = 60.0
+"""Seconds between two starts of a keeper that does not come to stay."""
+
+
+class Watch:
+    """Watches over one journal for as long as the process writes it.
+
+    Parameters
+    ----------
+    settle
+        Records values that were not there yet when they were logged.
+    note
+        Told what went wrong.
+    """
+
+    def __init__(
+        self,
+        journal: JournalWriter,
+        proxy: KeeperProxy,
+        settle: Callable[[], object],
+        note: Callable[[str], object],
+    ) -> None:
+        self._journal = journal
+        self._proxy = proxy
+        self._settle = settle
+        self._note = note
+        self._woken = threading.Event()
+        self._ended = False
+        self._pause, self._start_at = 2.0, 0.0
+
+    def start(self) -> None:
+        """Begin to watch; where no thread can be started, log calls do without."""
+        self._journal.wake = self._woken.set
+        with contextlib.suppress(RuntimeError):
+            threading.Thread(target=self._run, name="nbtrack-watch", daemon=True).start()
+
+    def end(self) -> None:
+        """Stop watching, without waiting for it."""
+        self._ended = True
+        self._woken.set()
+
+    def _run(self) -> None:
+        due = time.monotonic() + INTERVAL
+        while True:
+            self._woken.wait(max(0.0, due - time.monotonic()))
+            if self._ended:
+                return
+            self._woken.clear()
+            try:
+                while self._journal.prepare() and not self._ended:
+                    time.sleep(0)  # let the loop go on between two parts
+                if time.monotonic() >= due:
+                    due = time.monotonic() + INTERVAL
+                    self.look()
+            except Exception as problem:  # noqa: BLE001 - a thread's traceback would be printed into the person's cell
+                self._note(f"{type(problem).__name__}: {problem}")
+
+    def look(self) -> None:
+        """What is done once a second."""
+        self._settle()
+        behind = self._journal.secure()
+        if self._journal.problem is not None:
+            self._note(f"the journal cannot be written: {self._journal.problem}")
+        if not behind:
+            self._pause = 2.0
+        elif time.monotonic() >= self._start_at and not self._proxy.is_up():
+            self._start_at = time.monotonic() + self._pause
+            self._pause = min(LONGEST_PAUSE, self._pause * 2)
+            self._proxy.start()
+        self._proxy.reap()
