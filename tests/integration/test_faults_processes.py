@@ -147,7 +147,8 @@ def test_quick_forks_while_a_thread_logs_never_block(kernel: Any, folder: Path) 
         kernel,
         f"""
         %%track busy
-        import nbtrack, os, threading
+        import faulthandler, nbtrack, os, threading
+        hung = open("hung.txt", "w")
         done = threading.Event()
         count = 0
         def busy():
@@ -160,8 +161,8 @@ def test_quick_forks_while_a_thread_logs_never_block(kernel: Any, folder: Path) 
         stuck = 0
         for number in range({forks}):
             if (pid := os.fork()) == 0:
-                import signal
-                signal.alarm(20)  # one that waits for a lock that nobody will release dies of it
+                # one that waits for a lock that nobody will release dies of it, and says where it waits
+                faulthandler.dump_traceback_later(20, exit=True, file=hung)
                 nbtrack.log(child=number)
                 os._exit(0)
             stuck += os.waitpid(pid, 0)[1] != 0
@@ -171,7 +172,7 @@ def test_quick_forks_while_a_thread_logs_never_block(kernel: Any, folder: Path) 
         """,
     )
     stuck, count = ast.literal_eval(answer.result)
-    assert stuck == 0
+    assert stuck == 0, (folder / "hung.txt").read_text()
     run = nbtrack.open(folder).runs.get("busy-1")
     assert sorted(run.metric("child").values.tolist()) == list(range(forks))
     assert len(run.metric("busy")) == count
