@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import time
+from array import array
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import apsw
@@ -11,15 +15,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nbtrack.analysis.directions import better_when
 from nbtrack.entities.records import RunStarted
 from nbtrack.errors import FilterError, InvalidInput
+from nbtrack.store import filter_patterns
 from nbtrack.store.filters import KnownNames, compile_filter, compile_sort
+from nbtrack.store.metrics import Metrics
 from nbtrack.store.migrations import migrate
 from nbtrack.store.names import Names
 from nbtrack.store.runs import Runs
-from nbtrack.store.values import to_sql
 
 NOON = int(datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()) * 10**9
+HOUR = 3_600 * 10**9
+NOW = NOON + HOUR
 
 
 @dataclass
@@ -31,19 +39,35 @@ class Run:
     notebook: str | None = "quickstart.ipynb"
     started: int = NOON
     params: dict[str, Any] = field(default_factory=dict)
-    metrics: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float | list[float]] = field(default_factory=dict)
+    """A number, or the whole series."""
     tags: dict[str, str] = field(default_factory=dict)
+    cell: str | None = None
+    ended: int | None = None
+    pinned: bool = False
+    deleted: bool = False
+    code: tuple[str, ...] = ()
+    data: dict[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
         return f"{self.name}-{self.number}"
 
 
-def database(runs: list[Run]) -> apsw.Connection:
+@cache
+def empty_store() -> bytes:
+    """The bytes of a database with the schema and no runs: made once, since thousands are asked for."""
     connection = apsw.Connection(":memory:")
     migrate(connection)
+    return connection.serialize("main")
+
+
+def database(runs: list[Run]) -> apsw.Connection:
+    connection = apsw.Connection(":memory:")
+    connection.deserialize("main", empty_store())
     names = Names(connection)
     store = Runs(connection, names)
+    metrics = Metrics(connection, names)
     taken: set[tuple[str, str, int]] = set()
     with connection:
         for index, run in enumerate(runs):
@@ -61,15 +85,29 @@ def database(runs: list[Run]) -> apsw.Connection:
                     experiment=experiment,
                     process="p",
                     notebook=run.notebook,
+                    cell_id=run.cell,
                 )
             )
             connection.execute(
-                "UPDATE runs SET status = ?, duration = ? WHERE id = ?",
-                (run.status, run.duration, f"r{index}"),
+                "UPDATE runs SET status = ?, duration = ?, ended = ?, pinned = ?, deleted = ? WHERE id = ?",
+                (run.status, run.duration, run.ended, run.pinned or None, run.deleted or None, f"r{index}"),
             )
+            for position, source in enumerate(run.code):
+                connection.execute(
+                    "INSERT INTO executions (id, process, run_id, source, started, duration, outcome)"
+                    " VALUES (?, 'p', ?, ?, ?, 0, 'ok')",
+                    (f"{index}-{position}", f"r{index}", source, position),
+                )
+            for name, digest in run.data.items():
+                connection.execute(
+                    "INSERT INTO datasets (run_id, name, content) VALUES (?, ?, ?)",
+                    (f"r{index}", name, json.dumps({"fingerprint": digest})),
+                )
             store.set_params(f"r{index}", run.params)
             store.set_tags(f"r{index}", run.tags)
-            names.set(index + 1, "metric", {name: to_sql(value) for name, value in run.metrics.items()})
+            for name, value in run.metrics.items():
+                points = array("d", value if isinstance(value, list) else [value])
+                metrics.append(f"r{index}", name, None, points, array("q", [0] * len(points)))
     return connection
 
 
@@ -79,15 +117,17 @@ def known(runs: list[Run]) -> KnownNames:
 
 
 def matching(text: str, runs: list[Run], names: KnownNames | None = None) -> list[int]:
-    query = compile_filter(text, names or known(runs))
-    rows = database(runs).execute(
+    query = compile_filter(text, names or known(runs), better=better_when, now=NOW)
+    connection = database(runs)
+    filter_patterns.load(connection)
+    rows = connection.execute(
         f"SELECT runs.id FROM runs WHERE {query.where} ORDER BY runs.key", query.bindings
     )
     return [int(str(row[0])[1:]) for row in rows]
 
 
 def ordered(items: list[str], runs: list[Run]) -> list[int]:
-    order = compile_sort(items, known(runs))
+    order = compile_sort(items, known(runs), better=better_when)
     rows = database(runs).execute(f"SELECT runs.id FROM runs ORDER BY {order.order}")
     return [int(str(row[0])[1:]) for row in rows]
 
@@ -161,10 +201,154 @@ RUNS = [
         ("tags.day > 2", []),
         ("0.95 < accuracy", [1, 3]),
         ("metrics.unheard_of > 1", []),
+        ("accuracy between 0.9 and 0.95", [0]),
+        ("accuracy not between 0.9 and 0.95", [1, 2, 3]),
+        ("max_depth not between 5 and 9", [0]),
+        ("0.9 < accuracy <= 0.93", [0]),
+        ("0.93 >= accuracy > 0.9 and number = 1", [0]),
+        ("started between '2026-11-20' and '2026-11-20'", [3]),
+        ("act matches '^(relu|Tanh)$'", [0, 1]),
+        ("act matches '^re'", [0]),
+        ("act matches 'RE'", []),
+        ("act not matches 'e.u'", [1, 2, 3]),
+        ("name matches 'forest-[12]$'", [0, 1]),
+        ("notebook matches '[.]ipynb$' and status matches '^fin'", [0, 1, 3]),
+        ("tags.who matches 'a.a'", [3]),
+        ("lr matches '0[.]01'", [0, 1]),
+        ("started > 2h ago", [0, 1, 2]),
+        ("started > 0.5 hours ago", []),
+        ("started < '1 day ago'", [3]),
+        ("2h ago < started <= now", [0, 1, 2]),
+        ("started >= today", [0, 1, 2]),
+        ("started > today", [0, 1, 2]),
+        ("started = yesterday", [3]),
+        ("started > yesterday", [0, 1, 2]),
+        ("started in (yesterday, 2026-11-19)", [3]),
+        ("started < 2026-11-21T11:00+01:00", [3]),
+        ("started > 1795200000000", [0, 1, 2]),
+        ("duration >= 1s and duration < 5m", [0, 1, 3]),
+        ("duration < 500 ms", []),
+        ("duration > '0.01 min'", [0, 1, 3]),
+        ("ended is null", [0, 1, 2, 3]),
+        ("big", [0]),
+        ("not big", [1, 2, 3]),
+        ("tags.who", [3]),
+        ("tags.who and big or status = 'failed'", [2]),
+        ("pinned", []),
+        ("not pinned and pinned = false and pinned != true", [0, 1, 2, 3]),
+        ("last(accuracy) > 0.9", [0, 1, 3]),
+        ("best(accuracy) >= 0.958", [1, 3]),
+        ("count(accuracy) = 1", [0, 1, 2, 3]),
+        ("max(`my loss`) = 1", [1]),
+        ("user = 'ada'", []),
+        ("attr.user_id is null", [0, 1, 2, 3]),
+        ("dataset.name = 'x'", []),
     ],
 )
 def test_filters(text: str, expected: list[int]) -> None:
     assert matching(text, RUNS) == expected
+
+
+# Taken from MLflow's page on searching runs; the names are those of these runs.
+MLFLOW = [
+    ("metrics.accuracy > 0.72", [0, 1, 3]),
+    ("metrics.`accuracy` >= 0.72 and metrics.accuracy < 1", [0, 1]),
+    ('metrics."my loss" <= 1', [1]),
+    ("params.max_depth = '3'", [0]),
+    ("params.act ILIKE 'RE%'", [0]),
+    ("params.act LIKE '%a%' AND params.lr != '0.02'", [1]),
+    ("tags.who = 'ada' AND metrics.accuracy > 1", [3]),
+    ('tags."mlflow.parentRunId" IS NULL', [0, 1, 2, 3]),
+    ("tag.who IS NOT NULL", [3]),
+    ("attributes.run_id IN ('r0', 'r3')", [0, 3]),
+    ("attributes.run_id NOT IN ('r0', 'r3')", [1, 2]),
+    ("attributes.status = 'FINISHED'", [0, 1, 3]),
+    ("attributes.start_time >= 1664067852747", [0, 1, 2, 3]),
+    ("attributes.created > 1795200000000", [0, 1, 2]),
+    ("attributes.end_time IS NULL", [0, 1, 2, 3]),
+    ("attribute.user_id = 'user1'", []),
+    ("run.name LIKE 'forest%'", [0, 1, 3]),
+    ("attr.run_name = 'logistic'", [2]),
+    ("dataset.digest = 's8ds293b' AND dataset.name IN ('custom', 'other')", []),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), MLFLOW)
+def test_filters_of_mlflow_work_as_they_are(text: str, expected: list[int]) -> None:
+    assert matching(text, RUNS) == expected
+
+
+def test_best_is_the_lowest_or_highest_of_a_series_by_the_metrics_direction() -> None:
+    runs = [
+        Run(metrics={"loss": [0.9, 0.1, 0.5], "accuracy": [0.2, 0.8, 0.4], "x": [1.0, 5.0]}),
+        Run(metrics={"loss": [0.3], "accuracy": [0.9], "x": [math.nan, math.nan]}),
+        Run(metrics={"loss": [math.nan, 0.2, math.nan]}),
+        Run(),
+    ]
+    assert matching("best(loss) < 0.25", runs) == [0, 2]
+    assert matching("best(accuracy) > 0.7 and last(accuracy) < 0.5", runs) == [0]
+    assert matching("loss = nan and best(metrics.loss) = 0.2", runs) == [2]
+    assert matching("max(loss) = 0.3 or min(x) = 1", runs) == [0, 1]
+    assert matching("max(x) = nan", runs) == [1]
+    assert matching("count(loss) >= 3", runs) == [0, 2]
+    assert matching("not best(loss) < 0.25", runs) == [1, 3]
+    assert matching("best(loss) is null", runs) == [3]
+    assert matching("best(loss) != 0.1", runs) == [1, 2]
+    assert ordered(["best(loss)"], runs) == [0, 2, 1, 3]
+    assert ordered(["-max(accuracy)", "count(loss)"], runs) == [1, 0, 2, 3]
+
+
+def test_a_metric_may_be_called_like_a_function() -> None:
+    runs = [Run(metrics={"best": 1.0, "count": 2.0, "now": 3.0, "between": 4.0, "changed": 5.0}), Run()]
+    assert matching("best = 1 and count >= 2 and now < 4 and between = 4 and changed > 1", runs) == [0]
+    assert matching("max(best) between 1 and 1 and 2 < now", runs) == [0]
+
+
+def test_changed_looks_at_the_previous_run_of_the_cell_else_of_the_name() -> None:
+    def at(minute: int, lr: object, name: str = "forest", cell: str | None = "a", **more: Any) -> Run:
+        params = {} if lr is None else {"lr": lr}
+        return Run(name=name, number=minute + 1, started=NOON + minute, cell=cell, params=params, **more)
+
+    runs = [
+        at(0, 0.1, code=("one",)),
+        at(1, 0.1, code=("one", "two")),
+        at(2, 0.2, name="oak", code=("one", "two")),  # of the same cell, under another name
+        at(3, 0.3, deleted=True, code=("x",)),
+        at(4, 0.2, code=("one", "two")),
+        at(5, 0.5, cell=None),
+        at(6, "0.5", cell=None),
+        at(7, None, cell="b"),
+    ]
+    assert matching("changed(lr) and number != 4", runs) == [2, 5, 6, 7]
+    assert matching("not changed(lr) and number != 4", runs) == [0, 1, 4]
+    assert matching("changed(params.lr) and lr = 0.2", runs) == [2]
+    assert matching("changed(code) and number != 4", runs) == [1, 5]
+    runs[0].params["code"] = 1
+    assert matching("changed(params.code)", runs) == matching("changed(code)", runs) == [1]
+
+
+def test_pinned_ended_and_data_sets() -> None:
+    runs = [
+        Run(pinned=True, ended=NOON, data={"train": "d1", "test": "d2"}),
+        Run(ended=NOON - HOUR, data={"train": "d3"}),
+        Run(),
+    ]
+    assert matching("pinned", runs) == matching("pinned != false", runs) == [0]
+    assert matching("ended > '90 minutes ago'", runs) == [0]
+    assert matching("ended < 90min ago", runs) == [1]
+    assert matching("dataset.name = 'test'", runs) == [0]
+    assert matching("dataset.name != 'test'", runs) == [1]
+    assert matching("datasets.digest in ('d2', 'd3')", runs) == [0, 1]
+    assert matching("not dataset.name = 'test'", runs) == [1, 2]
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+$", "(a|a)*b", "(a|aa)+$", "(.*a){12}"])
+def test_no_pattern_takes_long(pattern: str) -> None:
+    """Each of these keeps an engine that goes back and forth busy for longer than the universe is old."""
+    runs = [Run(params={"text": "a" * 3_999 + "!"})] * 20
+    before = time.process_time()
+    matching(f"text matches '{pattern}'", runs)
+    assert time.process_time() - before < 5
 
 
 def test_a_bare_name_is_a_metric_first_then_a_param_a_tag_a_column() -> None:
@@ -220,6 +404,26 @@ def test_values_are_bound(value: str) -> None:
         ("act like 5", 10, "needs a pattern in quotes"),
         ("status = 5", 10, "This is text"),
         ("act in ()", 9, "Not expected here"),
+        ("act matches '('", 13, "This is no regular expression"),
+        ("act matches '((a{99}){99}){99}'", 13, "too big"),
+        (f"act matches '{'a' * 201}'", 13, "at most 200 characters"),
+        ("act matches 5", 13, "needs a pattern in quotes"),
+        ("accuracy matches '5'", 18, "A metric is a number"),
+        ("frist(accuracy) > 1", 1, "There is no function 'frist'"),
+        ("accuracy > 1 and bets(accuracy) > 1", 18, "did you mean best()?"),
+        ("max(act) > 1", 1, "max() is for metrics"),
+        ("best(metrics.thing) > 1", 1, "write min(…) or max(…)"),
+        ("changed(status)", 9, "changed() is for params"),
+        ("changed(lrr)", 9, "did you mean 'lr'?"),
+        ("accuracy and lr = 1", 9, "A comparison is missing behind 'accuracy'"),
+        ("lr = 1 or status", 17, "A comparison is missing"),
+        ("0.1 < lr > 0.5", 10, "A range goes one way"),
+        ("lr between 1 or 2", 14, "Not expected here"),
+        ("lr > 2d ago", 6, "2d ago is a time"),
+        ("number > today", 10, "today is a time"),
+        ("started > 2 moons ago", 11, "Compare a time with a date"),
+        ("pinned = 5", 10, "Write pinned"),
+        ("dataset.size = 5", 1, "A data set has no 'size'"),
         ("森 > 1", 1, "Unknown name '森'"),
         ("accuracy > 1; DROP TABLE runs", 13, "Not expected here: ';'"),
         ("a\ud800 > 1", 2, "half of a character"),
@@ -227,7 +431,7 @@ def test_values_are_bound(value: str) -> None:
 )
 def test_an_error_points_at_the_column(text: str, column: int, says: str) -> None:
     with pytest.raises(FilterError) as caught:
-        compile_filter(text, known(RUNS))
+        compile_filter(text, known(RUNS), better=better_when)
     assert caught.value.details["column"] == column
     assert says in caught.value.message
     assert "text" in caught.value.details
@@ -286,8 +490,9 @@ def test_an_unknown_sort_name_is_an_error_alike() -> None:
     with pytest.raises(FilterError, match="did you mean 'accuracy'") as caught:
         compile_sort(["-acuracy"], known(RUNS))
     assert caught.value.details["column"] == 2
-    with pytest.raises(FilterError):
-        compile_sort(["-"], known(RUNS))
+    for item in ("-", "best()", "best(acuracy)", "min(lr)", "dataset.name"):
+        with pytest.raises(FilterError):
+            compile_sort([item], known(RUNS))
 
 
 # The language once more in plain Python, to hold the SQL against.
@@ -308,7 +513,7 @@ RUN = st.builds(
     status=STATUSES,
     duration=st.one_of(st.none(), st.sampled_from([0.5, 1.0, 60.0])),
     params=st.dictionaries(st.sampled_from(NAMES), VALUES),
-    metrics=st.dictionaries(st.sampled_from(NAMES), NUMBERS),
+    metrics=st.dictionaries(st.sampled_from(NAMES), NUMBERS | st.lists(NUMBERS, min_size=1, max_size=3)),
 )
 LITERAL = st.one_of(
     st.booleans(),
@@ -360,13 +565,37 @@ def param_matches(value: Any, operator: str, literal: Any) -> bool:
     return operator == "=" and (as_bool or json.dumps(value) == literal)
 
 
-def metric_matches(value: float, operator: str, literal: float) -> bool:
-    return bool(OPERATORS[operator](value, literal))
+def part_of(value: float | list[float], part: str) -> float:
+    """What ``min``, ``max``, ``count`` or ``last`` says of a series in plain Python."""
+    series = value if isinstance(value, list) else [value]
+    numbers = [number for number in series if not math.isnan(number)]
+    if part == "count":
+        return len(series)
+    if part == "last" or not numbers:
+        return series[-1]
+    return min(numbers) if part == "min" else max(numbers)
+
+
+def metric_matches(value: float | list[float], operator: str, literal: float, part: str = "last") -> bool:
+    return bool(OPERATORS[operator](part_of(value, part), literal))
 
 
 @st.composite
 def conditions(draw: st.DrawFn) -> tuple[str, Any]:
-    kind = draw(st.sampled_from(["param", "metric", "null", "in", "status", "duration"]))
+    kinds = [
+        "param",
+        "metric",
+        "null",
+        "in",
+        "status",
+        "duration",
+        "between",
+        "chain",
+        "part",
+        "alone",
+        "regexp",
+    ]
+    kind = draw(st.sampled_from(kinds))
     name = draw(st.sampled_from(NAMES))
     operator = draw(st.sampled_from(sorted(OPERATORS)))
     if kind == "param":
@@ -380,6 +609,32 @@ def conditions(draw: st.DrawFn) -> tuple[str, Any]:
         return (
             f"metrics.{name} {operator} {written(value)}",
             lambda run: name in run.metrics and metric_matches(run.metrics[name], operator, value),
+        )
+    if kind in ("between", "chain"):
+        low, high = draw(st.tuples(*[NUMBERS.filter(lambda value: not math.isnan(value))] * 2))
+        text = (
+            f"metrics.{name} between {low} and {high}"
+            if kind == "between"
+            else f"{low} <= metrics.{name} <= {high}"
+        )
+        return (
+            text,
+            lambda run: name in run.metrics and low <= part_of(run.metrics[name], "last") <= high,
+        )
+    if kind == "part":
+        part = draw(st.sampled_from(["min", "max", "count", "last"]))
+        value = draw(NUMBERS.filter(lambda value: not math.isnan(value)))
+        return (
+            f"{part}(metrics.{name}) {operator} {written(value)}",
+            lambda run: name in run.metrics and metric_matches(run.metrics[name], operator, value, part),
+        )
+    if kind == "alone":
+        return f"params.{name}", lambda run: run.params.get(name) is True
+    if kind == "regexp":
+        pattern = draw(st.sampled_from(["^r", "e.*u", "[A-Z]", "^$", "(re|x)+", "'", "u$"]))
+        return (
+            f"params.{name} matches {written(pattern)}",
+            lambda run: isinstance(run.params.get(name), str) and bool(re.search(pattern, run.params[name])),
         )
     if kind == "null":
         return f"params.{name} is null", lambda run: run.params.get(name) is None
@@ -418,11 +673,35 @@ def test_the_sql_says_what_plain_python_says(condition: tuple[str, Any], runs: l
     assert matching(text, runs) == [index for index, run in enumerate(runs) if says(run)]
 
 
+NAMES_OF_RUNS = known(RUNS)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_a_filter_or_a_filter_error(text: str) -> None:
     try:
-        matching(text, RUNS)
+        matching(text, RUNS, NAMES_OF_RUNS)
+    except FilterError as error:
+        column = error.details["column"]
+    else:
+        column = 1
+    assert 1 <= column <= len(text) + 1
+
+
+_WORDS = """
+    accuracy lr act big tags.who params.`lr` run.status started ended pinned best( max( changed( code ( ) , and or not
+    in like matches between is null = != < <= > >= 1 -2.5e3 inf nan true 'x' "0.01" '^r' '(' 2d ago 5m today 2026-11-21
+    dataset.name ` ' count(lr) 99999999999999999999w ago ago 2d
+"""
+WORDS = st.sampled_from(_WORDS.split())
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(WORDS, max_size=9), st.sampled_from([" ", ""]))
+def test_any_row_of_its_words_is_a_filter_or_a_filter_error(words: list[str], between: str) -> None:
+    text = between.join(words)
+    try:
+        matching(text, RUNS, NAMES_OF_RUNS)
     except FilterError as error:
         column = error.details["column"]
     else:
@@ -435,7 +714,7 @@ def test_any_text_is_a_filter_or_a_filter_error(text: str) -> None:
 def test_sorting_puts_missing_values_last_and_keeps_every_run(runs: list[Run], descending: bool) -> None:
     order = ordered(["-metrics.a" if descending else "metrics.a"], runs)
     assert sorted(order) == list(range(len(runs)))
-    values = [runs[index].metrics.get("a", math.nan) for index in order]
+    values = [part_of(runs[index].metrics.get("a", math.nan), "last") for index in order]
     present = [value for value in values if not math.isnan(value)]
     assert present == sorted(present, reverse=descending)
     assert all(math.isnan(value) for value in values[len(present) :])

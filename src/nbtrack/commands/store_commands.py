@@ -85,7 +85,8 @@ def runs(
     """List runs, newest first.
 
     A FILTER compares metrics, params (params.x), tags (tags.x) and columns (status, started, name) with
-    = != < <= > >=, in, like, is null, joined by and, or, not.
+    = != < <= > >=, in, between, like, matches, is null, joined by and, or, not. best(loss), min(loss),
+    max(loss) look at the whole series, changed(lr) at the run before; times are '2026-11-21', today, 2d ago.
     """
     text = " ".join(filter_words)
     items = [item.strip() for given in sort for item in _SEPARATOR.split(given) if item.strip()]

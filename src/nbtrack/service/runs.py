@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from nbtrack.analysis.changes import changes
 from nbtrack.analysis.compare import compare
+from nbtrack.analysis.directions import better_when
 from nbtrack.entities.columns import MetricCurve, RunColumns
 from nbtrack.entities.runs import Change, Comparison, MetricSeries, RunDetail, RunOutcome, RunTable
 from nbtrack.errors import AmbiguousName, InvalidInput, NotFound
@@ -141,7 +142,8 @@ class Runs:
                 f"limit and offset count runs and cannot be negative (got {limit} and {offset})."
             )
         known = self._store.runs.known_names() if filter or sort else KnownNames()
-        return compile_filter(filter, known), compile_sort(sort or [], known)
+        query = compile_filter(filter, known, better=better_when)
+        return query, compile_sort(sort or [], known, better=better_when)
 
     def select(self, filter: str, experiment: str | None) -> list[str]:
         """The ids of all runs that fit a filter, oldest first.
@@ -151,7 +153,7 @@ class Runs:
         FilterError
             If the filter cannot be read.
         """
-        query = compile_filter(filter, self._store.runs.known_names())
+        query = compile_filter(filter, self._store.runs.known_names(), better=better_when)
         return self._store.runs.matching(query, experiment)
 
     def get(self, run: str, experiment: str | None = None) -> RunDetail:

@@ -1,23 +1,35 @@
-"""Reading a run filter: text into a tree of comparisons, with names resolved to those the store knows."""
+"""Reading a run filter: text into a checked tree, with names resolved to those the store knows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
-from typing import Literal as OneOf
+from typing import TYPE_CHECKING, Any
 
 from nbtrack.errors import FilterError
 from nbtrack.store.filter_errors import nearest, reject
+from nbtrack.store.filter_names import FUNCTIONS, Better, KnownNames, apply, resolve, resolve_call, unquoted
+from nbtrack.store.filter_tree import (
+    And,
+    Changed,
+    Comparison,
+    Expression,
+    IsNull,
+    Literal,
+    Membership,
+    Name,
+    Not,
+    Or,
+)
+from nbtrack.store.filter_values import seconds
 
 if TYPE_CHECKING:
     from lark import Lark
 
 LONGEST = 20_000  # so that the values stay below the 32,766 that SQLite binds
 DEEPEST = 50
-RUN_COLUMNS = ("id", "name", "experiment", "status", "started", "duration", "notebook", "number", "cell_id")
-_ALIASES = {"run_id": "id", "run_name": "name", "start_time": "started"}
 
 _GRAMMAR = r"""
 ?start: disjunction
@@ -25,24 +37,36 @@ _GRAMMAR = r"""
 ?conjunction: negation (AND negation)*
 ?negation: NOT negation -> negated
     | "(" disjunction ")"
-    | name OPERATOR value -> comparison
-    | value OPERATOR name -> turned
-    | name LIKE value -> comparison
-    | name NOT LIKE value -> unlike
-    | name NOT? IN "(" value ("," value)* ","? ")" -> membership
-    | name IS NOT? NULL -> is_null
-    | name OPERATOR name -> two_names
-    | name LIKE name -> two_names
+    | subject OPERATOR operand -> comparison
+    | value OPERATOR subject -> turned
+    | value OPERATOR subject OPERATOR operand -> chained
+    | subject (LIKE | MATCHES) value -> comparison
+    | subject NOT (LIKE | MATCHES) value -> unlike
+    | subject NOT? BETWEEN operand AND operand -> between
+    | subject NOT? IN "(" operand ("," operand)* ","? ")" -> membership
+    | subject IS NOT? NULL -> is_null
+    | subject -> alone
+    | CHANGED "(" name ")" -> changed
+    | subject OPERATOR name -> two_names
+    | subject (LIKE | MATCHES) name -> two_names
+subject: name | FUNCTION "(" name ")"
 name: PREFIXED | BACKQUOTED | NAME
-value: NUMBER | SINGLE | DOUBLE | BOOLEAN | SPECIAL
+value: NUMBER | SINGLE | DOUBLE | BOOLEAN | SPECIAL | AGO | SPAN | DATE
+operand: value | DAY
 
-PREFIXED.4: /(param(eter)?s?|metrics?|tags?|run|attributes?)\.("([^"]|"")*"|`([^`]|``)*`|\w([\w.\/:-]*\w)?)/
+PREFIXED.4: /(param(eter)?s?|metrics?|tags?|run|attr(ibute)?s?|datasets?)\.("([^"]|"")*"|`([^`]|``)*`|\w([\w.\/:-]*\w)?)/
 BACKQUOTED.3: /`([^`]|``)*`/
+FUNCTION.6: /(best|last|min|max|count)(?=\s*\()/i
+CHANGED.6: /changed(?=\s*\()/i
 SINGLE.3: /'([^']|'')*'/
 DOUBLE.3: /"([^"]|"")*"/
 NUMBER.3: /[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?(?![\w.])/
 SPECIAL.3: /[-+]?inf(inity)?\b(?![.\/:-])|nan\b(?![.\/:-])/i
 BOOLEAN.3: /(true|false)\b(?![.\/:-])/i
+AGO.6: /\d+(\.\d+)?\s*[^\W\d]+\s+ago\b/i
+SPAN.4: /\d+(\.\d+)?\s*(milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|h|days?|d|weeks?|w)(?![\w.])/i
+DATE.5: /\d{4}-\d\d-\d\d(?!\d)([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?(Z|[-+]\d\d:?\d\d)?/i
+DAY.4: /(now|today|yesterday)\b(?![.\/:-]\w)/i
 AND.5: /and\b(?![.\/:-]\w)/i
 OR.5: /or\b(?![.\/:-]\w)/i
 NOT.5: /not\b(?![.\/:-]\w)/i
@@ -50,90 +74,15 @@ IN.5: /in\b(?![.\/:-]\w)/i
 IS.5: /is\b(?![.\/:-]\w)/i
 NULL.5: /(null|none)\b/i
 LIKE.5: /i?like\b(?![.\/:-]\w)/i
+MATCHES.5: /matches\b(?![.\/:-]\w)/i
+BETWEEN.5: /between\b(?![.\/:-]\w)/i
 NAME: /[^\W\d](?:[\w.\/:-]*\w)?/
 OPERATOR: "==" | "=" | "!=" | "<>" | "<=" | "<" | ">=" | ">"
 %ignore /\s+/
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownNames:
-    """The names that runs have, each with its number, against which a bare name in a filter is looked up."""
-
-    params: Mapping[str, int] = field(default_factory=dict)
-    metrics: Mapping[str, int] = field(default_factory=dict)
-    tags: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A resolved name: a param, a metric, a tag, or a column of the run. ``number`` is None where no run has it."""
-
-    kind: OneOf["param", "metric", "tag", "run"]
-    key: str
-    number: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Literal:
-    """A value as typed: ``shown`` is its text, ``column`` where it stands."""
-
-    value: float | bool | str
-    shown: str
-    column: int
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """``name operator value``; the operator is one of ``= != < <= > >= like``."""
-
-    name: Name
-    operator: str
-    value: Literal
-
-
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """``name [not] in (values)``."""
-
-    name: Name
-    values: tuple[Literal, ...]
-    negated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class IsNull:
-    """``name is [not] null``."""
-
-    name: Name
-    negated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """``not part``."""
-
-    part: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class And:
-    """All of the parts."""
-
-    parts: tuple[Expression, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Or:
-    """Any of the parts."""
-
-    parts: tuple[Expression, ...]
-
-
-Expression: TypeAlias = Comparison | Membership | IsNull | Not | And | Or
-
-
-def parse_filter(text: str, known: KnownNames) -> Expression:
+def parse_filter(text: str, known: KnownNames, better: Better) -> Expression:
     """Read a filter; raises `FilterError` with the column of what is wrong."""
     from lark.exceptions import UnexpectedInput
 
@@ -142,11 +91,11 @@ def parse_filter(text: str, known: KnownNames) -> Expression:
         tree = _parser().parse(text)
     except UnexpectedInput as error:
         raise _explain(text, error) from None
-    return _build(tree, text, known)
+    return _Reader(text, known, better).read(tree)
 
 
-def parse_sort(item: str, known: KnownNames) -> tuple[Name, bool]:
-    """Read ``accuracy``, ``-accuracy`` or ``params.lr desc``: the name, and whether it descends."""
+def parse_sort(item: str, known: KnownNames, better: Better) -> tuple[Name, bool]:
+    """Read ``accuracy``, ``-best(loss)`` or ``params.lr desc``: the name, and whether it descends."""
     text = item.strip()
     descending = text.startswith("-")
     text = text[1:] if text[:1] in ("-", "+") else text
@@ -156,63 +105,12 @@ def parse_sort(item: str, known: KnownNames) -> tuple[Name, bool]:
     column = item.find(text) + 1 if text else 1
     if not text or len(text) > LONGEST:
         raise reject(item, 1, "A sort item is a name such as accuracy, -accuracy or params.lr.")
-    return resolve(text, known, item, column), descending
-
-
-def resolve(token: str, known: KnownNames, text: str, column: int) -> Name:
-    """The thing that a name means; raises `FilterError` naming the nearest one where nothing has it."""
-    prefix, dot, rest = token.partition(".")
-    kind = _prefix_kind(prefix) if dot and rest else None
-    if kind is not None:
-        key = _unquoted(rest)
-        if kind == "run":
-            return Name("run", _run_column(key, text, column, len(token)))
-        names = {"param": known.params, "metric": known.metrics, "tag": known.tags}[kind]
-        # `params = {"lr": 0.1}` in a cell records the param "params.lr": the whole token may be the name.
-        key = token if key not in names and token in names else key
-        return Name(kind, key, names.get(key))
-    key = _unquoted(token)
-    if key in known.metrics:
-        return Name("metric", key, known.metrics[key])
-    if key in known.params:
-        return Name("param", key, known.params[key])
-    if key in known.tags:
-        return Name("tag", key, known.tags[key])
-    if _ALIASES.get(key, key) in RUN_COLUMNS:
-        return Name("run", _ALIASES.get(key, key))
-    candidate = nearest(key, {*known.metrics, *known.params, *known.tags, *RUN_COLUMNS})
-    hint = f"did you mean {candidate!r}?" if candidate else "no run has a metric, param or tag of this name."
-    problem = f"Unknown name {key[:100]!r} at column {column}: {hint}"
-    raise reject(text, column, problem, len(token), name=key, nearest=candidate)
-
-
-def _prefix_kind(prefix: str) -> OneOf["param", "metric", "tag", "run"] | None:
-    kinds: dict[str, OneOf["param", "metric", "tag", "run"]] = {
-        "metric": "metric",
-        "tag": "tag",
-        "run": "run",
-    }
-    kinds |= {"param": "param", "parameter": "param", "attribute": "run"}
-    return kinds.get(prefix) or kinds.get(prefix.removesuffix("s"))
-
-
-def _run_column(key: str, text: str, column: int, length: int) -> str:
-    name = _ALIASES.get(key, key)
-    if name not in RUN_COLUMNS:
-        candidate = nearest(key, RUN_COLUMNS)
-        hint = f"did you mean run.{candidate}?" if candidate else f"it has {', '.join(RUN_COLUMNS)}."
-        problem = f"A run has no {key[:100]!r} (column {column}): {hint}"
-        raise reject(text, column, problem, length, name=key, nearest=candidate)
-    return name
-
-
-def _unquoted(name: str) -> str:
-    quote = name[0]
-    return (
-        name[1:-1].replace(quote * 2, quote)
-        if quote in "\"'`" and len(name) > 1 and name[-1] == quote
-        else name
-    )
+    name = resolve_call(text, known, better, item, column)
+    if name.kind == "data":
+        raise reject(
+            item, column, "A run may have several data sets; it cannot be sorted by them.", len(text)
+        )
+    return name, descending
 
 
 @lru_cache(maxsize=1)
@@ -235,41 +133,101 @@ def _bound(text: str) -> None:
             )
 
 
-def _build(tree: Any, text: str, known: KnownNames, depth: int = 0) -> Expression:
-    if depth > DEEPEST:
-        raise reject(text, 1, f"This filter is nested deeper than {DEEPEST} levels.")
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Turns lark's tree of one filter into the checked one."""
 
-    def inner(node: Any) -> Expression:
-        return _build(node, text, known, depth + 1)
+    text: str
+    known: KnownNames
+    better: Better
 
-    def name(node: Any) -> Name:
-        token = node.children[0]
-        return resolve(str(token), known, text, token.start_pos + 1)
+    def read(self, tree: Any, depth: int = 0) -> Expression:
+        if depth > DEEPEST:
+            raise reject(self.text, 1, f"This filter is nested deeper than {DEEPEST} levels.")
+        children = tree.children
+        if tree.data in ("disjunction", "conjunction"):
+            parts = tuple(self.read(child, depth + 1) for child in children[::2])
+            return Or(parts) if tree.data == "disjunction" else And(parts)
+        if tree.data == "negated":
+            return Not(self.read(children[1], depth + 1))
+        read: Callable[[list[Any]], Expression] = getattr(self, f"_{tree.data}")
+        return read(children)
 
-    children = tree.children
-    if tree.data in ("disjunction", "conjunction"):
-        parts = tuple(inner(child) for child in children[::2])
-        return Or(parts) if tree.data == "disjunction" else And(parts)
-    build: dict[str, Callable[[], Expression]] = {
-        "negated": lambda: Not(inner(children[1])),
-        "comparison": lambda: Comparison(name(children[0]), _operator(children[1]), _literal(children[2])),
-        "turned": lambda: Comparison(name(children[2]), _turned(children[1]), _literal(children[0])),
-        "unlike": lambda: Not(Comparison(name(children[0]), "like", _literal(children[3]))),
-        "membership": lambda: _membership(name(children[0]), children[1:]),
-        "is_null": lambda: IsNull(name(children[0]), any(child.type == "NOT" for child in children[1:])),
-    }
-    if tree.data == "two_names":
+    def _comparison(self, children: list[Any]) -> Expression:
+        return Comparison(self._subject(children[0]), _operator(children[1]), _literal(children[2]))
+
+    def _turned(self, children: list[Any]) -> Expression:
+        return Comparison(self._subject(children[2]), _turned(children[1]), _literal(children[0]))
+
+    def _chained(self, children: list[Any]) -> Expression:
+        first, second = _operator(children[1]), _operator(children[3])
+        if {first, second} - {"<", "<="} and {first, second} - {">", ">="}:
+            column = children[3].start_pos + 1
+            problem = f"A range goes one way, such as 0.1 < lr <= 0.5 (column {column})."
+            raise reject(self.text, column, problem, len(children[3]))
+        return And((self._turned(children[:3]), self._comparison(children[2:])))
+
+    def _unlike(self, children: list[Any]) -> Expression:
+        return Not(self._comparison([children[0], *children[2:]]))
+
+    def _between(self, children: list[Any]) -> Expression:
+        name = self._subject(children[0])
+        low, high = (_literal(child) for child in children if _is(child, "operand"))
+        within = And((Comparison(name, ">=", low), Comparison(name, "<=", high)))
+        if any(_is(child, "NOT") for child in children):
+            return And((IsNull(name, negated=True), Not(within)))
+        return within
+
+    def _membership(self, children: list[Any]) -> Expression:
+        values = tuple(_literal(child) for child in children if _is(child, "operand"))
+        return Membership(self._subject(children[0]), values, any(_is(child, "NOT") for child in children))
+
+    def _is_null(self, children: list[Any]) -> Expression:
+        return IsNull(self._subject(children[0]), any(_is(child, "NOT") for child in children))
+
+    def _alone(self, children: list[Any]) -> Expression:
+        """A name without a comparison: pinned, tagged, or a param that is true."""
+        name = self._subject(children[0])
+        if name.kind == "tag" or name == Name("run", "pinned"):
+            return IsNull(name, negated=True)
+        token = children[0].children[-1].children[0]
+        if name.kind == "param":
+            return Comparison(name, "=", Literal(True, str(token), token.start_pos + 1))
+        end = len(self.text.rstrip()) if token.end_pos == len(self.text.rstrip()) else token.end_pos
+        problem = f"A comparison is missing behind {str(token)[:60]!r} (column {end + 1}), such as > 0.9"
+        raise reject(self.text, end + 1, problem)
+
+    def _changed(self, children: list[Any]) -> Expression:
+        token = children[1].children[0]
+        if str(token).lower() == "code" and "code" not in self.known.params:
+            return Changed(None)
+        name = self._name(children[1])
+        if name.kind in ("run", "data"):
+            problem = f"changed() is for params, metrics, tags and code, not for {str(token)[:60]!r}."
+            raise reject(self.text, token.start_pos + 1, problem, len(token))
+        return Changed(name)
+
+    def _two_names(self, children: list[Any]) -> Expression:
         token = children[2].children[0]
-        problem = (
-            f"A name is compared with a value at column {token.start_pos + 1}; text needs quotes: '{token}'."
-        )
-        raise reject(text, token.start_pos + 1, problem, len(token))
-    return build[tree.data]()
+        column = token.start_pos + 1
+        problem = f"A name is compared with a value at column {column}; text needs quotes: '{token}'."
+        raise reject(self.text, column, problem, len(token))
+
+    def _name(self, node: Any) -> Name:
+        token = node.children[0]
+        return resolve(str(token), self.known, self.text, token.start_pos + 1)
+
+    def _subject(self, node: Any) -> Name:
+        name = self._name(node.children[-1])
+        if len(node.children) == 1:
+            return name
+        function = node.children[0]
+        return apply(str(function), name, self.better, self.text, function.start_pos + 1)
 
 
-def _membership(name: Name, children: list[Any]) -> Membership:
-    negated = any(getattr(child, "type", None) == "NOT" for child in children)
-    return Membership(name, tuple(_literal(child) for child in children if hasattr(child, "data")), negated)
+def _is(child: Any, what: str) -> bool:
+    """Whether a child is the token or the rule `what`."""
+    return what in (getattr(child, "type", None), getattr(child, "data", None))
 
 
 def _operator(token: Any) -> str:
@@ -284,15 +242,18 @@ def _turned(token: Any) -> str:
 
 def _literal(node: Any) -> Literal:
     token = node.children[0]
+    token = token.children[0] if hasattr(token, "children") else token
     shown, column = str(token), token.start_pos + 1
-    value: float | bool | str
-    if token.type in ("SINGLE", "DOUBLE"):
-        value = _unquoted(shown)
-    elif token.type == "BOOLEAN":
-        value = shown.lower() == "true"
-    else:
-        value = float(shown)
-    return Literal(value, shown, column)
+    match token.type:
+        case "SINGLE" | "DOUBLE":
+            return Literal(unquoted(shown), shown, column)
+        case "AGO" | "DATE" | "DAY":
+            return Literal(shown, shown, column, is_time=True)
+        case "BOOLEAN":
+            return Literal(shown.lower() == "true", shown, column)
+        case "SPAN":
+            return Literal(seconds(shown) or 0.0, shown, column)
+    return Literal(float(shown), shown, column)
 
 
 def _explain(text: str, error: Any) -> FilterError:
@@ -308,6 +269,15 @@ def _explain(text: str, error: Any) -> FilterError:
     position = error.pos_in_stream if token is None else token.start_pos
     column = position + 1
     rest = text[position:]
+    length = len(token) if token is not None else 1
+    called = re.search(r"(\w+)\s*$", text[:position]) if rest[0] == "(" else None
+    if called is not None:
+        functions = (*FUNCTIONS, "changed")
+        candidate = nearest(called[1], functions)
+        hint = f"did you mean {candidate}()?" if candidate else f"there are {', '.join(functions)}."
+        column, length = called.start() + 1, len(called[1])
+        problem = f"There is no function {called[1][:60]!r} (column {column}): {hint}"
+        return reject(text, column, problem, length, name=called[1], nearest=candidate)
     if rest[0] in "'\"`":
         closed = rest.find(rest[0], 1) > 0
         problem = "Text is not expected here" if closed else "The quote that opens here is never closed"
@@ -317,7 +287,6 @@ def _explain(text: str, error: Any) -> FilterError:
     else:
         shown = str(token) if token is not None else rest[0]
         problem = f"Not expected here: {shown[:40]!r}"
-    length = len(token) if token is not None else 1
     return reject(
         text,
         column,

@@ -16,6 +16,7 @@ from nbtrack.entities.columns import Column
 from nbtrack.entities.records import EnvironmentSeen, RunEnded, RunStarted
 from nbtrack.entities.runs import JSONValue, Revision, RunRow, RunStatus
 from nbtrack.store.bulk import read_columns
+from nbtrack.store.filter_patterns import load as load_patterns
 from nbtrack.store.filters import KnownNames, Order, Query
 from nbtrack.store.names import WIDE, Kind, Names, expression
 from nbtrack.store.values import encodable, from_sql, iso, to_sql
@@ -275,7 +276,7 @@ class Runs:
         self, query: Query, order: Order, experiment: str | None, limit: int, offset: int
     ) -> tuple[int, list[RunRow]]:
         """How many runs match, and a page of them."""
-        source, bindings = _matching(query, experiment)
+        source, bindings = self._matching(query, experiment)
         (total,) = self._one(f"SELECT count(*) {source}", bindings)
         # Two steps: sorting moves keys and not whole rows, and only the page's rows are put together.
         keys: list[Any] = self._connection.execute(
@@ -288,7 +289,7 @@ class Runs:
         self, query: Query, order: Order, experiment: str | None, limit: int, offset: int
     ) -> tuple[int, int, list[Column]]:
         """As `search`, by columns: how many runs match, how many of them are here, and the columns that have a value."""
-        source, bindings = _matching(query, experiment)
+        source, bindings = self._matching(query, experiment)
         count, columns = read_columns(
             self._connection, self._names, f"{source} ORDER BY {order.order}", bindings, limit, offset
         )
@@ -299,9 +300,22 @@ class Runs:
 
     def matching(self, query: Query, experiment: str | None) -> list[str]:
         """The ids of all runs that match, oldest first."""
-        source, bindings = _matching(query, experiment)
+        source, bindings = self._matching(query, experiment)
         rows = self._connection.execute(f"SELECT runs.id {source} ORDER BY runs.started, runs.key", bindings)
         return [run for (run,) in rows]
+
+    def _matching(self, query: Query, experiment: str | None) -> tuple[str, list[Any]]:
+        """``FROM`` and ``WHERE`` of a search and their values. Names are joined only where the query asks for them."""
+        if query.matches:
+            load_patterns(self._connection)
+        where, bindings = f"({query.where}) AND {_LIVE}", list(query.bindings)
+        if experiment is not None:
+            where += (
+                " AND runs.name IN (SELECT id FROM run_names WHERE experiment ="
+                " (SELECT id FROM experiments WHERE name = ?))"
+            )
+            bindings.append(experiment)
+        return f"FROM runs WHERE {where}", bindings
 
     def rows(self, runs: Sequence[str]) -> list[RunRow]:
         """The table rows of the given runs (by id), in the given order."""
@@ -327,18 +341,6 @@ class Runs:
                     values += [(names[number], value) for number, value in rare]
                 found[row[0]] = _run_row(row[:_OWN], values)
         return [found[key] for key in keys]
-
-
-def _matching(query: Query, experiment: str | None) -> tuple[str, list[Any]]:
-    """``FROM`` and ``WHERE`` of a search and their values. Names are joined only where the query asks for them."""
-    where, bindings = f"({query.where}) AND {_LIVE}", list(query.bindings)
-    if experiment is not None:
-        where += (
-            " AND runs.name IN (SELECT id FROM run_names WHERE experiment ="
-            " (SELECT id FROM experiments WHERE name = ?))"
-        )
-        bindings.append(experiment)
-    return f"FROM runs WHERE {where}", bindings
 
 
 def _run_row(own: Sequence[Any], values: list[tuple[tuple[Kind, str], Any]]) -> RunRow:
