@@ -56,6 +56,8 @@ class Tally:
 
     Attributes
     ----------
+    reached
+        Trials in which the fault surely happened.
     acknowledged
         Calls that had returned before the fault.
     lost
@@ -69,6 +71,7 @@ class Tally:
     """
 
     trials: int = 0
+    reached: int = 0
     acknowledged: int = 0
     lost: int = 0
     duplicated: int = 0

@@ -1,7 +1,7 @@
 """Compares what a store holds with what was acknowledged.
 
-Every call that had returned is there once, in its order; the one call that was under way at the fault may be there, in whole
-or in part, once; nothing else is.
+Every call that is certain is there once, in its order; those after it up to the one that was under way at the fault may be
+there, in whole or in part, once; nothing else is.
 """
 
 from __future__ import annotations
@@ -11,12 +11,20 @@ from collections.abc import Mapping
 from itertools import islice
 
 from campaigns.campaign import Tally
-from campaigns.workload import Kept, calls, kept
+from campaigns.workload import Kept, calls, digest, kept
 from nbtrack import Client, NbtrackError
 
 
 def check_worker(
-    client: Client, tally: Tally, where: str, *, seed: str, name: str, experiment: str, returned: int
+    client: Client,
+    tally: Tally,
+    where: str,
+    *,
+    seed: str,
+    name: str,
+    returned: int,
+    begun: int | None = None,
+    most: int | None = None,
 ) -> list[str]:
     """Check all that one worker recorded; the ids of its runs.
 
@@ -24,11 +32,16 @@ def check_worker(
     ----------
     where
         Names the trial in the sentences of violations.
+    seed, name, most
+        Give the calls; the name is that of the experiment too.
     returned
-        How many calls must be there; one more may.
+        How many calls must be there.
+    begun
+        How many may be there; by default one more.
     """
-    certain, possible = (kept(islice(calls(seed, name), most)) for most in (returned, returned + 1))
-    return check_runs(client, tally, where, experiment, certain, possible)
+    ends = (returned, returned + 1 if begun is None else begun)
+    certain, possible = (kept(islice(calls(seed, name, most), end)) for end in ends)
+    return check_runs(client, tally, where, name, certain, possible)
 
 
 def check_runs(
@@ -72,10 +85,10 @@ def _check_run(client: Client, tally: Tally, where: str, id: str, certain: Kept,
         )
     _check_values(tally, f"{where}, params", run.params, certain.params, possible.params)
     _check_values(tally, f"{where}, tags", run.tags, certain.tags, possible.tags)
-    contents: dict[str, bytes] = {}
+    contents: dict[str, str] = {}
     for artifact in run.artifacts:
         try:
-            contents[artifact.name] = run.artifact(artifact.name)
+            contents[artifact.name] = digest(run.artifact(artifact.name))
         except NbtrackError as problem:
             tally.violate("lost", f"{where}: the artifact {artifact.name} has no content: {problem}")
     _check_values(tally, f"{where}, artifacts", contents, certain.artifacts, possible.artifacts)
@@ -93,7 +106,7 @@ def _check_series(
     certain: list[tuple[int, float]],
     possible: list[tuple[int, float]],
 ) -> None:
-    if found in (certain, possible):
+    if found == possible[: len(found)] and len(found) >= len(certain):
         return
     before = len(tally.violations)
     values = Counter(value for _, value in found)
@@ -106,24 +119,23 @@ def _check_series(
     if strange := values.keys() - {value for _, value in possible}:
         tally.violate("wrong", f"{where}: {len(strange)} points that nobody logged", len(strange))
     if len(tally.violations) == before:
-        tally.violate("wrong", f"{where}: the points are in another order or have other steps")
+        tally.violate("wrong", f"{where}: the points are in another order, have gaps or other steps")
 
 
 def _check_values(
     tally: Tally,
     where: str,
     found: Mapping[str, object],
-    certain: Mapping[str, object],
-    possible: Mapping[str, object],
+    certain: Mapping[str, list[object]],
+    possible: Mapping[str, list[object]],
 ) -> None:
-    nothing = object()
-    for name in found.keys() | possible.keys():
-        value = found.get(name, nothing)
-        must, may = certain.get(name, nothing), possible.get(name, nothing)
-        if value not in (must, may):
-            kind = "lost" if value is nothing else "wrong"
-            tally.violate(kind, f"{where}: {name} is {_short(value, nothing)}, not {_short(must, nothing)}")
-
-
-def _short(value: object, nothing: object) -> str:
-    return "missing" if value is nothing else repr(value)[:60]
+    for name in found.keys() - possible.keys():
+        tally.violate("wrong", f"{where}: {name} was never given")
+    for name, values in possible.items():
+        sure = certain.get(name, [])
+        if name not in found:
+            if sure:
+                tally.violate("lost", f"{where}: {name} is missing, not {sure[-1]!r:.60}")
+        elif found[name] not in values[max(len(sure) - 1, 0) :]:
+            kind = "lost" if found[name] in sure else "wrong"
+            tally.violate(kind, f"{where}: {name} is {found[name]!r:.60}, not {values[-1]!r:.60}")

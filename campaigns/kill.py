@@ -117,11 +117,12 @@ class Lane:
         seed, name = repr((self._order.seed, number)), f"t{number}"
         ledger = Ledger(store.parent / f"{name}.ledger")
         process = self._context.Process(
-            target=worker.work, args=(str(store), seed, name, name, str(ledger.path)), daemon=True
+            target=worker.work, args=(str(store), seed, name, str(ledger.path)), daemon=True
         )
         process.start()
         self._kill(fault, chance, process, ledger, store)
         self._tally.trials += 1
+        self._tally.reached += process.exitcode == -signal.SIGKILL
         self._tally.acknowledged += ledger.returned
         if ledger.trouble.exists():
             last = ledger.trouble.read_text(encoding="utf-8").strip().splitlines()[-1]
@@ -138,7 +139,6 @@ class Lane:
                 where,
                 seed=seed,
                 name=name,
-                experiment=name,
                 returned=ledger.returned,
             )
         except nbtrack.NbtrackError as problem:
@@ -198,9 +198,10 @@ class Lane:
                 time.sleep(0.2)
 
 
-_BEGIN = "        with self._store.transaction():\n"
-_ADVANCE = _BEGIN + "            self._store.journals.advance(name, batch[-1][0])\n"
-_END = "        for used in self._used:\n"
+_TAKE = "            count = self._take(name, part)\n"
+_FLUSH = "            self._points.flush(lambda series, write: self._guard(name, lambda: self._write(series, write)))\n"
+_ADVANCE = "            self._store.journals.advance(name, part.position)\n"
+_COMMIT = "            self._store.connection.execute('COMMIT; BEGIN')\n"
 
 CAMPAIGN = Campaign(
     name="kill",
@@ -210,20 +211,25 @@ CAMPAIGN = Campaign(
     long=10_000,
     weakenings=(
         Weakening(
-            "the journal's frames wait in memory until there are 100",
-            "store/journal.py",
-            (("        while self._backlog:\n", "        while len(self._backlog) > 100:\n"),),
+            "the journal is in the memory of its process alone",
+            "store/segments.py",
+            (
+                (
+                    "mmap.mmap(descriptor, size), size)",
+                    "mmap.mmap(descriptor, size, flags=mmap.MAP_PRIVATE), size)",
+                ),
+            ),
         ),
         Weakening(
-            "the position in a journal is committed before the rows",
+            "the position in a journal is committed before the points",
             "service/intake.py",
-            ((_ADVANCE, _ADVANCE + "        with self._store.transaction():\n"),),
+            ((_TAKE + _FLUSH, _TAKE + _ADVANCE + _COMMIT + _FLUSH),),
         ),
         Weakening(
             "the rows are committed before the position in the journal",
             "service/intake.py",
-            ((_ADVANCE, _BEGIN), (_END, _ADVANCE + _END)),
+            ((_FLUSH + _ADVANCE, _FLUSH + _COMMIT + _ADVANCE),),
         ),
     ),
-    teeth=120,
+    teeth=200,
 )

@@ -6,7 +6,6 @@ import contextlib
 import os
 import sys
 import traceback
-from itertools import islice
 from pathlib import Path
 
 import nbtrack
@@ -49,14 +48,14 @@ class Worker:
                 nbtrack.flush()
 
 
-def work(store: str, seed: str, name: str, experiment: str, ledger: str, most: int | None = None) -> None:
-    """Make the calls of `seed` (`most` of them), each acknowledged after it has returned."""
+def work(store: str, seed: str, name: str, ledger: str, most: int | None = None) -> None:
+    """Make the calls of `seed`, each acknowledged after it has returned."""
     book = Ledger(Path(ledger))
     os.environ["NBTRACK_STORE"] = store
     os.chdir(Path(store).parent)
-    worker = Worker(experiment)
+    worker = Worker(name)
     try:
-        for call in islice(calls(seed, name), most):
+        for call in calls(seed, name, most):
             worker.make(call)
             book.acknowledge(isinstance(call, Flush))
     except BaseException:
@@ -66,5 +65,5 @@ def work(store: str, seed: str, name: str, experiment: str, ledger: str, most: i
 
 if __name__ == "__main__":
     _, *texts, number = sys.argv
-    store, seed, name, experiment, ledger = texts
-    work(store, seed, name, experiment, ledger, int(number))
+    store, seed, name, ledger = texts
+    work(store, seed, name, ledger, int(number))

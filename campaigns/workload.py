@@ -5,17 +5,18 @@ The calls follow from a seed alone, so that the checker can tell from their numb
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, islice
 from typing import TypeAlias
 
 SERIES = ("loss", "accuracy", "grad/norm")
 LENGTHS = (3, 30, 300, 3000)
 """Calls inside one run."""
-SIZES = (10, 5_000, 60_000)
-"""Bytes of an artifact; random bytes, so that the last does not fit into a row of the database."""
+SIZES = {10: 6, 5_000: 6, 60_000: 4, 1_200_000: 1}
+"""Bytes of artifacts and how often; random bytes, so that some fit into a row, and some are not taken in at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,23 @@ class End:
 Call: TypeAlias = Begin | Log | Params | Tag | Artifact | Flush | End
 
 
-def calls(seed: str, name: str) -> Iterator[Call]:
-    """The calls of a worker, without end. Each value is given once, so that a double is seen.
+def calls(seed: str, name: str, most: int | None = None) -> Iterator[Call]:
+    """The calls of a worker: without end, or `most` of them and the end of the run that they leave open.
 
-    Half of the workers log metrics only: files and flushes take so long that little would wait for the keeper.
+    Each value is given once, so that a double is seen. Half of the workers log metrics only: files and flushes take so long
+    that little would wait for the keeper.
     """
+    made = _endless(seed, name)
+    if most is None:
+        yield from made
+    last: Call = End()
+    for last in islice(made, most):
+        yield last
+    if not isinstance(last, End):
+        yield End()
+
+
+def _endless(seed: str, name: str) -> Iterator[Call]:
     chance = random.Random(seed)
     quick = chance.random() < 0.5
     number = count(1)
@@ -98,18 +111,26 @@ def _call(chance: random.Random, number: int, steps: dict[str, int], quick: bool
     if dice < 0.95:
         return Tag("same" if dice < 0.94 else f"t{number}", str(number))
     if dice < 0.985:
-        return Artifact(f"a{number}.bin", chance.randbytes(chance.choice(SIZES)))
+        return Artifact(
+            f"a{number}.bin", chance.randbytes(chance.choices(list(SIZES), list(SIZES.values()))[0])
+        )
     return Flush()
+
+
+def digest(content: bytes) -> str:
+    """Names a content in a few bytes."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 @dataclass(slots=True)
 class Kept:
-    """What a store holds of one run."""
+    """What a store holds of one run: the points of each series, and all values that a name has had, in their order."""
 
     series: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
-    params: dict[str, object] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
-    artifacts: dict[str, bytes] = field(default_factory=dict)
+    params: dict[str, list[object]] = field(default_factory=dict)
+    tags: dict[str, list[object]] = field(default_factory=dict)
+    artifacts: dict[str, list[object]] = field(default_factory=dict)
+    """The digest of each one's content."""
     ended: bool = False
 
 
@@ -127,11 +148,12 @@ def kept(made: Iterable[Call]) -> dict[str, Kept]:
                     counted = points[-1][0] + 1 if points else 0
                     points.append((counted if step is None else step, value))
             case Params(values):
-                run.params.update(values)
-            case Tag(name, value):
-                run.tags[name] = value
+                for name, param in values.items():
+                    run.params.setdefault(name, []).append(param)
+            case Tag(name, tag):
+                run.tags.setdefault(name, []).append(tag)
             case Artifact(name, content):
-                run.artifacts[name] = content
+                run.artifacts.setdefault(name, []).append(digest(content))
             case End():
                 run.ended = True
             case Flush():
