@@ -13,11 +13,12 @@ from typing import Any
 import apsw
 import pytest
 
-from nbtrack.errors import StoreTooNew
+from nbtrack.errors import Conflict, StoreTooNew
 from nbtrack.service import Service, open_service
-from nbtrack.store import migrations
+from nbtrack.store import database, migrations
 from nbtrack.store.database import DATABASE, Store
 from nbtrack.store.location import create_store
+from nbtrack.store.processes import this_process
 
 PARAMS: dict[str, Any] = {
     "lr": 0.1,
@@ -175,3 +176,31 @@ def test_a_step_that_is_interrupted_anywhere_leaves_the_store_as_it_was(tmp_path
         store.close()
         failed_at += 1
     assert failed_at > 60  # each of the statements was the one that failed
+
+
+def test_no_step_is_taken_while_an_older_kernel_records(tmp_path: Path) -> None:
+    folder = foundation(tmp_path / "s")
+    here = this_process()
+    connection = apsw.Connection(str(folder / DATABASE))
+    connection.execute(
+        "INSERT INTO processes VALUES ('p', ?, ?, ?, ?, ?, 'me', 'python', '0.0.1', 1, NULL)",
+        (here.pid, here.boot_id, here.start_time, here.pid_namespace, here.host),
+    )
+    connection.execute("INSERT INTO journals VALUES ('p', 0, 'p', 0)")
+    with pytest.raises(Conflict, match=rf"process {here.pid}; restart it"):
+        Store(folder)
+    steps = connection.execute("SELECT name FROM migrations").fetchall()
+    assert steps == [("0001_foundation",)]
+    connection.execute("UPDATE processes SET ended = 2")
+    assert Store(folder).schema == migrations.MIGRATIONS[-1][0]
+
+
+def test_a_store_on_a_network_home_needs_no_shared_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "file_system", lambda folder: "nfs4")
+    store = Store(create_store(tmp_path / "s"))
+    assert store.connection.execute("PRAGMA locking_mode").fetchall() == [("exclusive",)]
+    assert store.connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
+    assert not (store.folder / f"{DATABASE}-shm").exists()
+    store.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 import apsw
 
 from nbtrack.entities.ids import new_id
-from nbtrack.errors import NotAStore, StoreCorrupt, StoreNotWritable
+from nbtrack.errors import Conflict, NotAStore, StoreCorrupt, StoreNotWritable
 from nbtrack.store.artifacts import Artifacts
 from nbtrack.store.audit import Audit
 from nbtrack.store.blobs import Blobs
@@ -19,10 +19,12 @@ from nbtrack.store.journals import Journals
 from nbtrack.store.labels import Labels
 from nbtrack.store.location import disk_full, is_store
 from nbtrack.store.metrics import Metrics
-from nbtrack.store.migrations import MIGRATIONS, migrate
+from nbtrack.store.migrations import MIGRATIONS, done_steps, migrate
 from nbtrack.store.models import Models
 from nbtrack.store.names import Names
+from nbtrack.store.processes import is_alive
 from nbtrack.store.runs import Runs
+from nbtrack.store.surroundings import file_system, is_of_a_network
 from nbtrack.store.trash import Trash
 
 DATABASE = "store.db"
@@ -95,6 +97,22 @@ class Store:
         self.connection.close()
 
 
+def _spare_older_kernels(folder: Path, connection: apsw.Connection) -> None:
+    """Refuse to change the schema while processes of the version that wrote it still record: they could not read it."""
+    done = done_steps(connection)
+    if not done or done >= {name for name, _ in MIGRATIONS}:
+        return
+    recording = Journals(folder / "journal", connection).open_processes()
+    alive = [identity.pid for _, _, identity in recording if is_alive(identity)]
+    if alive:
+        raise Conflict(
+            f"The store {folder} was written by an older nbtrack that still records in "
+            f"process {', '.join(map(str, alive))}; restart it, then the store is brought up to date. "
+            "Until then records wait in their journals.",
+            pids=alive,
+        )
+
+
 def _connect(folder: Path) -> apsw.Connection:
     if not is_store(folder):
         raise NotAStore(f"{folder} is not an nbtrack store.", path=str(folder))
@@ -104,6 +122,9 @@ def _connect(folder: Path) -> apsw.Connection:
         os.close(descriptor)
         connection = apsw.Connection(str(path))
         connection.set_busy_timeout(5000)
+        if is_of_a_network(file_system(folder)):
+            # No shared memory there: with exclusive locking SQLite keeps the index of its log in its own.
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
         for pragma in (
             "journal_mode = WAL",
             "synchronous = FULL",
@@ -111,6 +132,7 @@ def _connect(folder: Path) -> apsw.Connection:
             "trusted_schema = OFF",
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
+        _spare_older_kernels(folder, connection)
         migrate(connection)
         connection.execute(
             "INSERT INTO store (id, version) SELECT ?, 0 WHERE NOT EXISTS (SELECT 1 FROM store)", (new_id(),)

@@ -21,6 +21,14 @@ MIGRATIONS: list[tuple[str, Step]] = [
 ]
 
 
+def done_steps(connection: apsw.Connection) -> set[str]:
+    """The steps that the store has; none where it is new."""
+    has_steps = next(connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'migrations'"), None)
+    return (
+        {str(name) for (name,) in connection.execute("SELECT name FROM migrations")} if has_steps else set()
+    )
+
+
 def migrate(connection: apsw.Connection) -> None:
     """Bring the schema to this version's; each step is one transaction together with its record.
 
@@ -29,8 +37,7 @@ def migrate(connection: apsw.Connection) -> None:
     StoreTooNew
         If the store has a step that this version does not know. Nothing is written then.
     """
-    has_steps = next(connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'migrations'"), None)
-    done = {name for (name,) in connection.execute("SELECT name FROM migrations")} if has_steps else set()
+    done = done_steps(connection)
     if unknown := sorted(done - {name for name, _ in MIGRATIONS}):
         raise StoreTooNew(
             f"This store was written by a newer nbtrack (it has the step {unknown[-1]}); update nbtrack to open it. "
