@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from nbtrack.entities.processes import ProcessIdentity
+from nbtrack.errors import KeeperUnavailable
+from nbtrack.keeper import address
+from nbtrack.keeper.address import StoreLock
 from nbtrack.store import lease
 from nbtrack.store.lease import LEASE, HostLease
 
@@ -75,3 +78,21 @@ def test_a_broken_file_is_no_lease(tmp_path: Path, content: str) -> None:
     (tmp_path / "keeper.lease").write_text(content)
     age(tmp_path, LEASE + 1)
     assert on("one", tmp_path).acquire() is None
+
+
+def test_the_store_s_lock_asks_for_the_lease_on_a_network_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "keeper.lease").write_text('{"host": "elsewhere", "mark": "m"}')
+    assert StoreLock(tmp_path).acquire(0)  # on a disk of this machine the file says nothing
+    monkeypatch.setattr(address, "file_system", lambda folder: "nfs4")
+    lock = StoreLock(tmp_path)
+    with pytest.raises(KeeperUnavailable, match="on the host elsewhere"):
+        lock.acquire(0)
+    age(tmp_path, LEASE + 1)
+    assert lock.acquire(0)
+    assert lock.renew()
+    (tmp_path / "keeper.lease").write_text('{"host": "elsewhere", "mark": "m"}')
+    assert not lock.renew()
+    lock.release()
+    assert (tmp_path / "keeper.lease").exists()

@@ -7,7 +7,11 @@ import os
 import time
 from pathlib import Path
 
+from nbtrack.errors import KeeperUnavailable
+from nbtrack.store.lease import HostLease
 from nbtrack.store.location import not_writable, runtime_folder
+from nbtrack.store.processes import this_process
+from nbtrack.store.surroundings import file_system, is_of_a_network
 
 LOCK = "keeper.lock"
 
@@ -29,6 +33,7 @@ class StoreLock:
     def __init__(self, store: Path) -> None:
         self._path = store / LOCK
         self._descriptor = -1
+        self._lease: HostLease | None = None
 
     def acquire(self, wait: float) -> bool:
         """Take the lock, waiting up to `wait` seconds; whether it was had.
@@ -37,6 +42,8 @@ class StoreLock:
         ------
         StoreNotWritable
             If the lock's file cannot be made.
+        KeeperUnavailable
+            If a keeper of another host has the store, which is on a network home.
         """
         try:
             self._descriptor = os.open(
@@ -50,7 +57,38 @@ class StoreLock:
                 self.release()
                 return False
             time.sleep(0.02)
+        self._take_lease()
         return True
+
+    def _take_lease(self) -> None:
+        """Other hosts need not see the lock of this one, where they see the folder: there a lease decides."""
+        store = self._path.parent
+        if not is_of_a_network(file_system(store)):
+            return
+        lease = HostLease(store, this_process())
+        try:
+            holder = lease.acquire()
+        except OSError as problem:
+            self.release()
+            raise not_writable(store, problem) from problem
+        if holder is not None:
+            self.release()
+            raise KeeperUnavailable(
+                f"The store {store} is served by a keeper on the host {holder}; what is recorded here waits in its journal "
+                "until that keeper has left (a minute after it was last needed).",
+                host=holder,
+            )
+        self._lease = lease
+
+    def renew(self) -> bool:
+        """Renew what lets this host use the store; False if another has it now and the store must be left at once.
+
+        Raises
+        ------
+        OSError
+            If the store's folder cannot be written.
+        """
+        return self._lease is None or self._lease.renew()
 
     def _try(self) -> bool:
         try:
@@ -71,6 +109,9 @@ class StoreLock:
 
     def release(self) -> None:
         """Give the lock back."""
+        if self._lease is not None:
+            self._lease.release()
+            self._lease = None
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

@@ -50,8 +50,9 @@ log = logging.getLogger("nbtrack.keeper")
 class Keeper:
     """Answers for one open store until it is idle, outdated, or the store's folder is gone."""
 
-    def __init__(self, service: Service, idle: float) -> None:
+    def __init__(self, service: Service, lock: StoreLock, idle: float) -> None:
         self._service = service
+        self._lock = lock
         self._idle = idle
         self._busy_at = time.monotonic()
         self._buried_at = self._synced_at = 0.0
@@ -68,6 +69,9 @@ class Keeper:
                 try:
                     if folder.stat().st_ino != place or not is_store(folder):
                         return  # moved or removed: it is not recreated, and nothing more is written into it
+                    if not self._lock.renew():
+                        log.error("another host has the store now")
+                        return
                     await self._work()
                 except (OSError, apsw.Error):
                     log.exception("the store cannot be served")
@@ -235,7 +239,7 @@ def serve(store: str) -> None:
         listener = _listen(path)
 
         async def run() -> None:
-            await Keeper(open_service(opened, f"process {os.getpid()}"), idle).serve(listener)
+            await Keeper(open_service(opened, f"process {os.getpid()}"), lock, idle).serve(listener)
 
         try:
             asyncio.run(run())
