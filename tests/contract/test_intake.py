@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import time
+from array import array
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import apsw
 import pytest
 
+from nbtrack.capture.recorder import ActiveRun, Recorder
 from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
 from nbtrack.entities.processes import ProcessIdentity
@@ -19,7 +22,7 @@ from nbtrack.errors import AmbiguousName, InvalidInput, NotFound, StoreCorrupt, 
 from nbtrack.service import Service, open_service
 from nbtrack.store.audit import GENESIS, line_digest
 from nbtrack.store.database import DATABASE, Store
-from nbtrack.store.journal import SUFFIX
+from nbtrack.store.journal import MAGIC_1, SUFFIX, encode
 from nbtrack.store.journal_writer import JournalWriter
 from nbtrack.store.location import create_store
 from nbtrack.store.processes import this_process
@@ -35,6 +38,7 @@ class Recording:
         self.process = new_id()
         self.journal = JournalWriter(self.folder / "journal" / (self.process + SUFFIX))
         self.journal.open()
+        self.series: dict[str, dict[str, int]] = {}
         self.begin(this_process())
 
     def begin(self, identity: ProcessIdentity) -> None:
@@ -187,6 +191,146 @@ def test_a_full_disk_delays_a_batch_and_neither_loses_nor_doubles_any_of_it(
     assert recording.service.runs.metric("forest-1", "other").values == [0, 1, 2]
     assert [cell.source for cell in detail.cells] == ["x"]
     assert recording.service.status.status().problems == []
+
+
+def log_many(recording: Recording, run: str, count: int, first: int = 0) -> None:
+    series = recording.series.setdefault(run, {})
+    for number in range(first, first + count):
+        assert recording.journal.log(run, series, {"loss": float(number)})
+
+
+def losses(recording: Recording, run: str = "forest-1") -> list[float]:
+    return list(recording.service.runs.metric(run, "loss").values)
+
+
+def files(recording: Recording) -> list[str]:
+    return sorted(path.name for path in (recording.folder / "journal").iterdir())
+
+
+def test_points_of_several_files_are_taken_in_once_and_the_files_left_behind_are_removed(
+    recording: Recording,
+) -> None:
+    run = recording.run()
+    log_many(recording, run, 40_000)
+    assert len(files(recording)) == 3
+    recording.drain()
+    assert losses(recording) == [float(number) for number in range(40_000)]
+    assert len(files(recording)) == 1
+    assert recording.drain() == 0
+    log_many(recording, run, 10, 40_000)
+    # A keeper that begins here has not read which series the numbers in the middle of the file stand for.
+    recording.service = open_service(recording.store, "another")
+    recording.drain()
+    assert losses(recording) == [float(number) for number in range(40_010)]
+    assert recording.service.status.status().problems == []
+
+
+def test_given_steps_and_counted_ones_keep_their_order(recording: Recording) -> None:
+    run, series = recording.run(), {}
+    for step in (None, None, 10, None, 3, None):
+        recording.journal.log(run, series, {"loss": 1.0, "other": 2.0}, step)
+    recording.journal.log_series(run, series, "loss", None, array("d", [1.0, 2.0]))
+    recording.drain()
+    assert recording.service.runs.metric("forest-1", "loss").steps == [0, 1, 10, 11, 3, 4, 5, 6]
+    assert recording.service.runs.metric("forest-1", "other").steps == [0, 1, 10, 11, 3, 4]
+
+
+def test_a_drain_that_is_asked_for_what_was_recorded_until_now_ends(recording: Recording) -> None:
+    run = recording.run()
+    log_many(recording, run, 100)
+    taken = 0
+    for count in recording.service.intake.draining(until=time.time_ns()):
+        taken += count
+        log_many(recording, run, 100)  # a process that never stops logging
+    assert 100 <= taken < 1_000
+
+
+def test_many_points_travel_in_a_file_and_a_damaged_one_is_told(recording: Recording) -> None:
+    run = recording.run()
+    recorder = Recorder(recording.journal.append, recording.store.incoming, recording.process, lambda: 0)
+    active = ActiveRun(run, "forest", "study")
+    recorder.log_series(active, "loss", [1.0, 2.5], [3, 9])
+    recorder.log_series(active, "other", [1.0, 2.5])
+    newest = max(recording.store.incoming.iterdir())
+    newest.write_bytes(newest.read_bytes()[:-1] + b"\x01")
+    recording.drain()
+    series = recording.service.runs.metric("forest-1", "loss")
+    assert (series.steps, series.values) == ([3, 9], [1.0, 2.5])
+    detail = recording.service.runs.get("forest-1")
+    assert "2 points of other were damaged on its way." in str(detail.notes)
+    assert list(recording.store.incoming.iterdir()) == []
+
+
+def test_what_stands_behind_a_damaged_frame_of_a_dead_process_is_saved_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    identity = replace(this_process(), pid=2**22 + 5)
+    monkeypatch.setattr("test_intake.this_process", lambda: identity)
+    recording = Recording(tmp_path)
+    run = recording.run()
+    log_many(recording, run, 10)
+    end = recording.journal.position
+    recording.journal.prepare()
+    content = bytearray(recording.journal.path.read_bytes())
+    content[end - 5 * 40 + 20] ^= 4
+    recording.journal.path.write_bytes(content[: end - 7])  # and the last frame was cut off by the death
+    recording.drain()
+    assert losses(recording) == [0, 1, 2, 3, 4]
+    recording.service.intake.bury()
+    assert losses(recording) == [0, 1, 2, 3, 4, 6, 7, 8]
+    assert "1 record(s)" in recording.service.status.status().problems[0]
+    assert recording.service.runs.get("forest-1").row.status is RunStatus.CRASHED
+    recording.store.close()
+
+
+def test_the_journal_of_a_dead_process_is_removed_with_what_it_had_prepared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    identity = replace(this_process(), pid=2**22 + 5)
+    monkeypatch.setattr("test_intake.this_process", lambda: identity)
+    recording = Recording(tmp_path)
+    run = recording.run()
+    log_many(recording, run, 10)
+    before = time.time_ns()
+    recording.journal.prepare()
+    with recording.journal.path.open("r+b") as file:
+        file.truncate(recording.journal.position - 7)
+    recording.drain()
+    recording.service.intake.bury()
+    assert files(recording) == []
+    row = recording.service.runs.get("forest-1").row
+    assert row.status is RunStatus.CRASHED
+    assert row.duration is not None
+    started = datetime.fromisoformat(row.started).timestamp() * 1e9
+    assert started + row.duration * 1e9 <= before + 1e6  # the last sign of life, not the moment of its burial
+    assert recording.service.status.status().problems == []
+    recording.store.close()
+
+
+def test_the_end_of_a_file_that_a_power_cut_took_is_told(recording: Recording) -> None:
+    run = recording.run()
+    recording.drain()
+    log_many(recording, run, 10_000)
+    with recording.journal.path.open("r+b") as file:
+        file.truncate(100_000)
+        file.truncate(1 << 18)
+    recording.drain()
+    assert len(losses(recording)) < 10_000
+    assert recording.service.status.status().problems != []
+
+
+def test_journals_of_the_older_form_are_taken_in(recording: Recording) -> None:
+    run, process = new_id(), new_id()
+    started = records.RunStarted(run=run, time=1, name="old", experiment="study", process=process)
+    logged = [records.MetricsLogged(run=run, time=n, values={"loss": 0.5 * n}, step=n) for n in range(3)]
+    path = recording.folder / "journal" / (process + SUFFIX)
+    path.write_bytes(MAGIC_1 + b"".join(encode(record) for record in [started, *logged]))
+    recording.drain()
+    assert losses(recording, "old-1") == [0.0, 0.5, 1.0]
 
 
 def test_a_journal_whose_process_ended_is_removed_once_it_is_drained(recording: Recording) -> None:

@@ -66,7 +66,8 @@ class Intake:
 
     def _drain_group(self, group: list[str]) -> int:
         """One transaction with what the files of a process hold; they are read in their order."""
-        for name, later in zip(group, [*group[1:], None], strict=True):
+        group = [name for name in group if self._store.journals.path(name).exists()]
+        for name, later in zip(group, [*group[1:], None], strict=False):
             if count := self._drain_part(name):
                 return count
             part = self._store.journals.part(later, 0) if later is not None else None
@@ -106,13 +107,13 @@ class Intake:
     def _take(self, name: str, part: Part) -> int:
         count, end = 0, time.monotonic() + SLICE
         while time.monotonic() < end:
-            found = 0
-            try:
-                found = self._points.take(name, part, 10_000)
-            except LookupError as problem:
-                self._note(name, problem)
-            count += found
-            if found:
+            points = part.points()
+            if points is not None:
+                count += len(points.heads)
+                try:
+                    self._points.take(name, points)
+                except LookupError as problem:
+                    self._note(name, problem)
                 self._newest = self._points.newest
                 continue
             payload = part.next_payload()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from nbtrack.entities import records
-from nbtrack.store.journal import POINT, STEPS, Part, S, columns
+from nbtrack.store.journal import POINT, STEPS, PointColumns, S, columns
 from nbtrack.store.metrics import Metrics
 
 _STEP_BOUNDS = -(2**63), 2**63 - 1
@@ -21,6 +21,13 @@ class Stretch:
     steps: array[int] = field(default_factory=lambda: array("q"))
     values: array[float] = field(default_factory=lambda: array("d"))
     times: array[int] = field(default_factory=lambda: array("q"))
+
+    def add(self, time: int, step: int, value: float) -> None:
+        """Add a point; the step of one whose steps count on is nothing."""
+        self.times.append(time)
+        self.values.append(value)
+        if self.given:
+            self.steps.append(step)
 
 
 @dataclass(slots=True)
@@ -75,35 +82,44 @@ class Points:
             stretch.values.append(value)
             stretch.times.append(record.time)
 
-    def take(self, journal: str, part: Part, most: int) -> int:
-        """Take the single points that come next in a journal; how many they were.
+    def take(self, journal: str, points: PointColumns) -> None:
+        """Take single points of a journal.
 
         Raises
         ------
         LookupError
-            If a series was never named.
+            If a series was never named; the points of others are taken.
         """
-        numbers = self._numbers.get(journal, {})
-        targets: dict[int, tuple[int, Callable[[int], None], Callable[[float], None], Callable[[int], None]]]
-        targets = {}
-        count = 0
-        for number, flags, time, step, value in part.points(most):
-            target = targets.get(number)
-            if target is None or target[0] != flags:
-                series = numbers.get(number)
-                if series is None:
-                    raise LookupError(f"the series {number} of the journal {journal} has no name")
-                stretch = series.stretch(bool(flags & STEPS))
-                target = flags, stretch.steps.append, stretch.values.append, stretch.times.append
-                targets[number] = target
-            if flags:
-                target[1](step)
-            target[2](value)
-            target[3](time)
-            count += 1
-        if count:
-            self.newest = time
-        return count
+        heads, times, steps, values = points
+        self.newest = times[-1]
+        if heads.count(heads[0]) == len(heads):  # the usual loop logs one metric
+            stretch = self._stretch(journal, heads[0])
+            stretch.times.extend(times)
+            stretch.values.extend(values)
+            if stretch.given:
+                stretch.steps.extend(steps)
+            return
+        targets: dict[int, Callable[[int, int, float], None]] = {}
+        missing: LookupError | None = None
+        for head, time, step, value in zip(heads, times, steps, values, strict=True):
+            target = targets.get(head)
+            if target is None:
+                try:
+                    target = self._stretch(journal, head).add
+                except LookupError as problem:
+                    missing = problem
+                    continue
+                targets.pop(head ^ STEPS << 8, None)  # given and counted steps of a series take turns
+                targets[head] = target
+            target(time, step, value)
+        if missing is not None:
+            raise missing
+
+    def _stretch(self, journal: str, head: int) -> Stretch:
+        series = self._numbers.get(journal, {}).get(head >> 32)
+        if series is None:
+            raise LookupError(f"the series {head >> 32} of the journal {journal} has no name")
+        return series.stretch(bool(head >> 8 & STEPS))
 
     def take_many(self, journal: str, payload: memoryview) -> None:
         """Take a frame with many points of one series.
