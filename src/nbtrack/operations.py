@@ -18,6 +18,7 @@ from enum import Enum
 from typing import Any, Protocol, cast
 
 from nbtrack.entities.columns import MetricCurve, RunColumns
+from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Deletion, Trash
 from nbtrack.entities.runs import Comparison, MetricSeries, RunDetail, RunOutcome, RunTable
@@ -55,6 +56,8 @@ OPERATIONS: dict[str, Operation] = {
     operation.name: operation
     for operation in (
         Operation("store.status", StoreStatus),
+        Operation("verification.make", Verification),
+        Operation("repairs.make", Repair, decision=True),
         Operation("runs.search", RunTable),
         Operation("runs.columns", RunColumns),
         Operation("runs.get", RunDetail),

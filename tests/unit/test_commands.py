@@ -9,6 +9,7 @@ import pytest
 
 from nbtrack.analysis.compare import compare
 from nbtrack.commands import Asking, Command, View, command_names, command_tree, complete, run_command
+from nbtrack.entities.health import Finding, Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Deletion, Trash
 from nbtrack.entities.runs import RunDetail, RunRow, RunStatus, RunTable
@@ -82,12 +83,44 @@ class Store:
                 return Trash(deletions=[DELETION], size=1)
             case "trash.delete" | "trash.undo" | "trash.restore":
                 return DELETION
+            case "verification.make":
+                found = Finding(kind="blob", name="blake2b-256:ab", message="is not what was stored")
+                return Verification(
+                    path="x",
+                    seconds=1.0,
+                    checked={"blobs": 3},
+                    errors=1,
+                    notes=0,
+                    findings=[found],
+                    **arguments,
+                )
+            case "repairs.make":
+                left = [] if arguments["apply"] else ["The rest."]
+                return Repair(path="x", applied=arguments["apply"], errors=1, done=["A thing."], left=left)
             case "store.status":
                 texts = dict.fromkeys(("path", "id", "schema", "nbtrack", "sqlite", "keeper"), "x")
                 counts = dict.fromkeys(("version", "runs", "running", "executions", "models"), 1)
                 sizes = dict.fromkeys(("database_size", "blob_size", "waiting"), 1)
                 return StoreStatus(**texts, **counts, **sizes)  # type: ignore[arg-type]
         raise AssertionError(operation)
+
+
+def test_verify_and_repair_ask_and_say_how_it_ended() -> None:
+    store = Store()
+    view = run_command(["verify", "--subset", "5%"], store)
+    assert store.asked[-1] == ("verification.make", {"quick": False, "subset": 5.0})
+    assert view.exit_status == 12
+    assert "! blob blake2b-256:ab is not what was stored" in to_text(view)
+    assert "is not what was stored" in to_html(view)
+    assert view.hints == ("nbtrack repair shows what can be done.",)
+    assert run_command(["verify", "--quick", "--json"], store).exit_status == 12
+    with pytest.raises(InvalidInput, match="percentage"):
+        run_command(["verify", "--subset", "much"], store)
+    view = run_command(["repair"], store)
+    assert view.exit_status == 12  # it was only a look
+    assert "nothing was changed" in to_text(view)
+    assert "left: The rest." in to_html(view)
+    assert run_command(["repair", "--apply"], store).exit_status == 0
 
 
 def test_runs_asks_for_what_was_typed() -> None:
@@ -132,7 +165,7 @@ def test_runs_as_json_is_a_list_of_objects() -> None:
     "words",
     [
         ["runs"], ["show", "forest-1"], ["compare", "forest-1", "forest-2"], ["diff", "forest-1", "forest-2"],
-        ["register", "forest-1", "churn"], ["models"], ["doctor"],
+        ["register", "forest-1", "churn"], ["models"], ["doctor"], ["verify"], ["repair"],
         ["delete", "forest-1"], ["trash"], ["undo"], ["undelete", "forest-1"],
     ],
 )  # fmt: skip
@@ -281,6 +314,8 @@ def test_a_surface_adds_commands() -> None:
                 "undo",
                 "undelete",
                 "doctor",
+                "verify",
+                "repair",
             ],
         ),
         (["c"], ["compare"]),
@@ -298,6 +333,8 @@ def test_a_surface_adds_commands() -> None:
                 "undo",
                 "undelete",
                 "doctor",
+                "verify",
+                "repair",
             ],
         ),
         (["show", ""], ["forest-2", "forest-1"]),

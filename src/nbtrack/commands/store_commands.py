@@ -15,7 +15,7 @@ from nbtrack.commands.answers import as_json as _as_json
 from nbtrack.commands.answers import in_experiment as _in_experiment
 from nbtrack.commands.answers import pairs
 from nbtrack.commands.grammar import Asking, Command, Tree
-from nbtrack.commands.health_commands import doctor
+from nbtrack.commands.health_commands import doctor, repair, verify
 from nbtrack.commands.trash_commands import TRASH_COMMANDS
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.runs import Comparison, RunDetail, RunTable
@@ -42,7 +42,7 @@ def command_tree() -> Tree:
             "register forest-3 churn --alias champion",
         ),
     )
-    for command in (runs, show, compare, diff, register, models, *TRASH_COMMANDS, doctor):
+    for command in (runs, show, compare, diff, register, models, *TRASH_COMMANDS, doctor, verify, repair):
         tree.add_command(command)
     return tree
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from nbtrack.analysis.compare import describe_data
+from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Trash
 from nbtrack.entities.runs import Comparison, Difference, RunDetail, RunStatus, RunTable
@@ -14,6 +15,7 @@ from nbtrack.entities.stores import StoreStatus
 from nbtrack.render.characters import visible
 from nbtrack.render.facts import Facts, artifact_text, difference_cells, model_facts, run_facts, status_facts
 from nbtrack.render.grid import Column, folded_line, grid
+from nbtrack.render.health import repair_sentences, verification_facts, verification_sentences
 from nbtrack.render.html_source import bdi, diff_html, fold, source_change, source_html
 from nbtrack.render.numbers import number, size, value, when
 from nbtrack.render.ownership import trash_columns
@@ -57,9 +59,22 @@ def _body(content: object) -> str:
             )
         case Trash():
             return _table(trash_columns(content)) if content.deletions else quiet("The trash is empty.")
+        case Verification():
+            told = _sentences(verification_sentences(content))
+            return heading("verify") + _facts(verification_facts(content)) + told
+        case Repair():
+            title = "repair" if content.applied else "repair · nothing was changed; --apply does it"
+            return heading(title) + _sentences(repair_sentences(content))
         case list():
             return _models(content)
     raise TypeError(f"no HTML for {type(content).__name__}")
+
+
+def _sentences(told: Sequence[tuple[str, str]]) -> str:
+    return "".join(
+        f'<div class="nbtrack-b">! {escape(text)}</div>' if weight == "bad" else quiet(text)
+        for weight, text in told
+    )
 
 
 def heading(text: str) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from nbtrack.analysis.compare import describe_data
+from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Trash
 from nbtrack.entities.runs import Comparison, Difference, RunDetail, RunStatus, RunTable
@@ -15,6 +16,7 @@ from nbtrack.entities.stores import StoreStatus
 from nbtrack.render.characters import visible
 from nbtrack.render.facts import artifact_text, difference_cells, model_facts, run_facts, status_facts
 from nbtrack.render.grid import Column, folded_line, grid
+from nbtrack.render.health import repair_sentences, verification_facts, verification_sentences
 from nbtrack.render.numbers import number, size, value, when
 from nbtrack.render.ownership import trash_columns
 from nbtrack.render.text_layout import columns_that_fit, dim, facts, heading, join, line, ruled, source_lines
@@ -74,9 +76,22 @@ def _lines(content: object, width: int, now: datetime | None) -> list[Text]:
             if not content.deletions:
                 return [line("The trash is empty.")]
             return ruled(columns_that_fit(trash_columns(content, now), width)[0])
+        case Verification():
+            told = verification_sentences(content)
+            return [heading("verify"), *facts(verification_facts(content)), *_sentences(told)]
+        case Repair():
+            title = "repair" if content.applied else "repair · nothing was changed; --apply does it"
+            return [heading(title), *_sentences(repair_sentences(content))]
         case list():
             return _models(content, width, now)
     raise TypeError(f"no text for {type(content).__name__}")
+
+
+def _sentences(told: Sequence[tuple[str, str]]) -> list[Text]:
+    styles = {"bad": "red", "note": "yellow", "good": "green"}
+    return [
+        line("! " if weight == "bad" else "", text, style=styles.get(weight, "")) for weight, text in told
+    ]
 
 
 def _runs(table: RunTable, width: int, now: datetime | None) -> list[Text]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Trash
 from nbtrack.entities.runs import Comparison, RunDetail, RunTable
@@ -20,6 +21,8 @@ Shown: TypeAlias = (
     | list[RegisteredModel]
     | StoreStatus
     | Trash
+    | Verification
+    | Repair
     | str
 )
 
@@ -28,9 +31,9 @@ Shown: TypeAlias = (
 class View:
     """One answer of the command tree.
 
-    ``kind`` is ``runs``, ``run``, ``comparison``, ``diff``, ``model``, ``models``, ``status``, ``trash``,
-    ``text`` (help and sentences) or ``json`` (the content is JSON text, to be printed as it is). Each of ``hints`` is a line
-    that says what to do next. ``exit_status`` is that of the command in a terminal.
+    ``kind`` is ``runs``, ``run``, ``comparison``, ``diff``, ``model``, ``models``, ``status``, ``trash``, ``verification``,
+    ``repair``, ``text`` (help and sentences) or ``json`` (the content is JSON text, to be printed as it is). Each of
+    ``hints`` is a line that says what to do next. ``exit_status`` is that of the command in a terminal.
     """
 
     kind: str

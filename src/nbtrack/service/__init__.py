@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nbtrack.service.intake import Intake
     from nbtrack.service.models import Models
+    from nbtrack.service.repair import Repairer
     from nbtrack.service.runs import Runs
     from nbtrack.service.snapshots import Snapshots
     from nbtrack.service.status import Status
     from nbtrack.service.trash import TrashBin
+    from nbtrack.service.verification import Verifier
     from nbtrack.store.database import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """An answer that needs slow work: `work` touches no store and may run in a thread, `finish` gives the answer."""
+    """An answer that needs slow work: `work` runs in a thread and leaves the store's connection alone, `finish` answers."""
 
     work: Callable[[], Any]
     finish: Callable[[Any], Any]
@@ -38,6 +40,8 @@ class Service:
     models: Models
     status: Status
     trash: TrashBin
+    verification: Verifier
+    repairs: Repairer
 
     def noun(self, name: str) -> Any:
         """The use cases of a noun, by the name that operations use."""
@@ -47,6 +51,8 @@ class Service:
             "models": self.models,
             "store": self.status,
             "trash": self.trash,
+            "verification": self.verification,
+            "repairs": self.repairs,
         }
         return nouns[name]
 
@@ -55,20 +61,25 @@ def open_service(store: Store, keeper: str) -> Service:
     """The use cases on `store`; `keeper` says who answers (for ``doctor``)."""
     from nbtrack.service.intake import Intake
     from nbtrack.service.models import Models
+    from nbtrack.service.repair import Repairer
     from nbtrack.service.runs import Runs
     from nbtrack.service.snapshots import Snapshots
     from nbtrack.service.status import Status
     from nbtrack.service.trash import TrashBin
+    from nbtrack.service.verification import Verifier
 
+    intake = Intake(store)
     status = Status(store, keeper)
     runs = Runs(store, status.size)
     models = Models(store, runs)
     return Service(
         store=store,
-        intake=Intake(store),
+        intake=intake,
         runs=runs,
         snapshots=Snapshots(store, runs),
         models=models,
         status=status,
         trash=TrashBin(store, runs, models),
+        verification=Verifier(store),
+        repairs=Repairer(store, intake),
     )

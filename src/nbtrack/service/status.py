@@ -8,8 +8,9 @@ from pathlib import Path
 
 from nbtrack.entities.runs import RunStatus
 from nbtrack.entities.stores import StoreStatus
-from nbtrack.store import journal, processes, surroundings
+from nbtrack.store import processes, surroundings
 from nbtrack.store.database import DATABASE, Store
+from nbtrack.store.journal import POINT, P, S, decode
 from nbtrack.version import __version__
 
 SOUND_SQLITE = (3, 51, 3)
@@ -17,6 +18,9 @@ SOUND_SQLITE = (3, 51, 3)
 
 LITTLE_ROOM, NO_ROOM = 200_000_000, 10_000_000
 """Bytes free below which doctor warns, and below which it calls the disk full."""
+
+READ = 4096
+"""Bytes of a journal that are read to see since when it waits."""
 
 LONG = 60.0
 """Seconds after which what waits in a journal is worth a sentence: it is taken in within a second."""
@@ -93,15 +97,18 @@ class Status:
 
 def waiting_age_of(store: Store) -> float:
     """The seconds since the first thing was recorded that the store has not taken in; 0 where nothing waits."""
-    oldest = None
+    moments = []
     for name in store.journals.names():
         with contextlib.suppress(OSError):
-            _, record = next(
-                journal.read(store.journals.path(name), store.journals.position(name)), (0, None)
-            )
-            moment = getattr(record, "time", None)
-            oldest = min(filter(None, (oldest, moment)), default=None)
-    return max(0.0, (time.time_ns() - oldest) / 1e9) if oldest is not None else 0.0
+            part = store.journals.part(name, READ)
+            payload = part.next_payload() if part is not None else None
+            if payload is None:
+                continue
+            if payload[0] in (P, S):
+                moments.append(POINT.unpack_from(payload)[3])
+            elif moment := getattr(decode(payload), "time", None):
+                moments.append(moment)
+    return max(0.0, (time.time_ns() - min(moments)) / 1e9) if moments else 0.0
 
 
 def about_sqlite(version: str) -> list[str]:

@@ -54,7 +54,7 @@ class Blobs:
         if inline is None:
             with self._new_file(digest) as file:
                 file.write(stored)
-        self._insert(digest, len(content), len(stored), codec, inline)
+        self._insert(digest, len(content), len(stored), codec, zlib.crc32(stored), inline)
         return digest
 
     def adopt(self, path: Path) -> str:
@@ -69,12 +69,13 @@ class Blobs:
         digest = f"{ALGORITHM}:{checksum.hexdigest()}"
         if self.has(digest):
             return digest
-        packer = zlib.compressobj(1)
+        stored_size = stored_checksum = 0
         with path.open("rb") as source, self._new_file(digest) as file:
-            while chunk := source.read(_CHUNK):
-                file.write(packer.compress(chunk))
-            file.write(packer.flush())
-        self._insert(digest, size, self.path(digest).stat().st_size, "zlib", None)
+            for part in _packed(source):
+                file.write(part)
+                stored_size += len(part)
+                stored_checksum = zlib.crc32(part, stored_checksum)
+        self._insert(digest, size, stored_size, "zlib", stored_checksum, None)
         return digest
 
     def has(self, digest: str) -> bool:
@@ -118,14 +119,23 @@ class Blobs:
         (size,) = next(self._connection.execute("SELECT coalesce(sum(stored_size), 0) FROM blobs"))
         return int(size)
 
-    def _insert(self, digest: str, size: int, stored_size: int, codec: str, content: bytes | None) -> None:
+    def _insert(
+        self, digest: str, size: int, stored_size: int, codec: str, checksum: int, content: bytes | None
+    ) -> None:
         self._connection.execute(
-            "INSERT INTO blobs (digest, size, stored_size, codec, content) VALUES (?, ?, ?, ?, ?)",
-            (digest, size, stored_size, codec, content),
+            "INSERT INTO blobs (digest, size, stored_size, codec, checksum, content) VALUES (?, ?, ?, ?, ?, ?)",
+            (digest, size, stored_size, codec, checksum, content),
         )
 
     def _new_file(self, digest: str) -> contextlib.AbstractContextManager[IO[bytes]]:
         return durable_file(self.path(digest))
+
+
+def _packed(source: IO[bytes]) -> Iterator[bytes]:
+    packer = zlib.compressobj(1)
+    while chunk := source.read(_CHUNK):
+        yield packer.compress(chunk)
+    yield packer.flush()
 
 
 @contextlib.contextmanager

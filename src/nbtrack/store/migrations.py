@@ -14,10 +14,15 @@ from nbtrack.store.foundation import FOUNDATION
 Step = str | Callable[[apsw.Connection], None]
 """SQL, or a function that is given the connection inside the step's transaction."""
 
+CHECKSUMS = "ALTER TABLE blobs ADD COLUMN checksum INTEGER;"
+"""CRC-32 of a blob's stored bytes, NULL in older rows. The digest is of what they unpack to, which may be right although a
+bit of them has flipped."""
+
 MIGRATIONS: list[tuple[str, Step]] = [
     ("0001_foundation", FOUNDATION),
     ("0002_columns", to_columns),
     ("0003_trash", DELETION),
+    ("0004_checksums", CHECKSUMS),
 ]
 
 
