@@ -272,6 +272,12 @@ def writers(bench: ModuleType, product: str, repetition: int, options: Result) -
     }
 
 
+def per_100_000(result: Result) -> float | None:
+    """Milliseconds for 100,000 points, also of a product without such a call that was stopped before its last point."""
+    took, points = at("durable_s")(result), at("n")(result)
+    return None if took is None or not points else took / points * 1e8
+
+
 def lost(result: Result) -> float | None:
     """The points that are missing; one more than returned is the call that was under way."""
     missing = at("lost")(result)
@@ -348,9 +354,9 @@ WORKLOADS = {
     "series": Workload(
         "100,000 points at once",
         simple("w4"),
-        (Figure("until the run ended", at("durable_s", times=1000), "ms"),),
+        (Figure("until the run ended", per_100_000, "ms"),),
         unread(("nbtrack_strict", "raw_walfull")),
-        of_product={"wandb": {"cap": 30}, "aim": {"cap": 30}},
+        of_product={"wandb": {"cap": 8}, "aim": {"cap": 8}},
         repeat=3,
     ),
     "table1000": Workload(
