@@ -69,7 +69,9 @@ def touching(command: list[str], text: str, folder: Path, log: Path) -> list[tup
         If the command fails by itself.
     """
     traced = ["strace", "-f", "-qq", "-y", "-e", f"trace={CALLS}", "-e", "signal=none", "-o", str(log)]
-    done = subprocess.run([*traced, *command], input=text, capture_output=True, text=True, timeout=PATIENCE)
+    done = subprocess.run(
+        [*traced, *command], input=text, capture_output=True, text=True, errors="replace", timeout=PATIENCE
+    )
     if done.returncode != 0:
         raise NotPossible(f"the process to be traced failed without a fault: {done.stderr.strip()[-500:]}")
     counts: Counter[tuple[str, str]] = Counter()
