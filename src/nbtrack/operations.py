@@ -23,7 +23,7 @@ from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Deletion, Trash
 from nbtrack.entities.runs import Comparison, MetricSeries, RunDetail, RunOutcome, RunTable
 from nbtrack.entities.snapshots import Snapshot
-from nbtrack.entities.stores import StoreStatus
+from nbtrack.entities.stores import Backup, StoreStatus
 from nbtrack.errors import InvalidInput, NbtrackError, by_code
 from nbtrack.service import Service
 
@@ -77,6 +77,7 @@ OPERATIONS: dict[str, Operation] = {
         Operation("trash.content", Trash),
         Operation("trash.undo", Deletion, decision=True),
         Operation("trash.restore", Deletion, decision=True),
+        Operation("backups.make", Backup),
     )
 }
 

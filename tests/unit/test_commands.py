@@ -14,7 +14,7 @@ from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Deletion, Trash
 from nbtrack.entities.runs import RunDetail, RunRow, RunStatus, RunTable
 from nbtrack.entities.snapshots import NotebookDiff, Snapshot
-from nbtrack.entities.stores import StoreStatus
+from nbtrack.entities.stores import Backup, StoreStatus
 from nbtrack.errors import InvalidInput, NotFound
 from nbtrack.operations import to_plain
 from nbtrack.render.html import to_html
@@ -97,6 +97,8 @@ class Store:
             case "repairs.make":
                 left = [] if arguments["apply"] else ["The rest."]
                 return Repair(path="x", applied=arguments["apply"], errors=1, done=["A thing."], left=left)
+            case "backups.make":
+                return Backup(path=arguments["path"], made="2026-11-21T10:00:00Z", runs=2, files=3, size=4)
             case "store.status":
                 texts = dict.fromkeys(("path", "id", "schema", "nbtrack", "sqlite", "keeper"), "x")
                 counts = dict.fromkeys(("version", "runs", "running", "executions", "models"), 1)
@@ -167,6 +169,7 @@ def test_runs_as_json_is_a_list_of_objects() -> None:
         ["runs"], ["show", "forest-1"], ["compare", "forest-1", "forest-2"], ["diff", "forest-1", "forest-2"],
         ["register", "forest-1", "churn"], ["models"], ["doctor"], ["verify"], ["repair"],
         ["delete", "forest-1"], ["trash"], ["undo"], ["undelete", "forest-1"],
+        ["backup", "copy"],
     ],
 )  # fmt: skip
 def test_every_command_answers_in_every_form(words: list[str]) -> None:
@@ -300,43 +303,9 @@ def test_a_surface_adds_commands() -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (
-            [""],
-            [
-                "runs",
-                "show",
-                "compare",
-                "diff",
-                "register",
-                "models",
-                "delete",
-                "trash",
-                "undo",
-                "undelete",
-                "doctor",
-                "verify",
-                "repair",
-            ],
-        ),
+        ([""], command_names()),
         (["c"], ["compare"]),
-        (
-            [],
-            [
-                "runs",
-                "show",
-                "compare",
-                "diff",
-                "register",
-                "models",
-                "delete",
-                "trash",
-                "undo",
-                "undelete",
-                "doctor",
-                "verify",
-                "repair",
-            ],
-        ),
+        ([], command_names()),
         (["show", ""], ["forest-2", "forest-1"]),
         (["show", "forest-1"], ["forest-1"]),
         (["show", "forest-1", ""], []),

@@ -272,3 +272,12 @@ export interface StoreStatus {
   keeper_memory: number;
   keeper_age: number;
 }
+
+/** A copy of a store that was made and checked: `size` in bytes; `made` is ISO 8601 in UTC. */
+export interface Backup {
+  path: string;
+  made: string;
+  runs: number;
+  files: number;
+  size: number;
+}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nbtrack.config import Settings
+from nbtrack.entities.stores import Backup
 from nbtrack.keeper.proxy import KeeperProxy
 from nbtrack.session import current_session
 from nbtrack.store.location import is_store, resolve_store
@@ -56,6 +57,25 @@ class Client:
         """
         deletion: Deletion = self._proxy.ask("trash.undo")
         return deletion
+
+    def backup(self, folder: str | os.PathLike[str], *, link: bool = False) -> Backup:
+        """Copy the whole store into a new folder, which is a store itself, while it is in use.
+
+        Parameters
+        ----------
+        link
+            Whether blobs may be hard links to this store's files: quick, but damage to one file is damage to both.
+
+        Raises
+        ------
+        Conflict
+            If there is something at `folder`.
+        StoreCorrupt
+            If content of this store is damaged; no backup is left then.
+        """
+        place = str(Path(folder).expanduser().absolute())
+        made: Backup = self._proxy.ask("backups.make", path=place, link=link)
+        return made
 
     def __repr__(self) -> str:
         """Where the store is."""

@@ -16,6 +16,7 @@ from nbtrack.commands.answers import in_experiment as _in_experiment
 from nbtrack.commands.answers import pairs
 from nbtrack.commands.grammar import Asking, Command, Tree
 from nbtrack.commands.health_commands import doctor, repair, verify
+from nbtrack.commands.sharing import backup
 from nbtrack.commands.trash_commands import TRASH_COMMANDS
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.runs import Comparison, RunDetail, RunTable
@@ -42,7 +43,19 @@ def command_tree() -> Tree:
             "register forest-3 churn --alias champion",
         ),
     )
-    for command in (runs, show, compare, diff, register, models, *TRASH_COMMANDS, doctor, verify, repair):
+    for command in (
+        runs,
+        show,
+        compare,
+        diff,
+        register,
+        models,
+        *TRASH_COMMANDS,
+        backup,
+        doctor,
+        verify,
+        repair,
+    ):
         tree.add_command(command)
     return tree
 

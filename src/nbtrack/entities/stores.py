@@ -37,3 +37,14 @@ class StoreStatus:
     quarantined: int = 0
     keeper_memory: int = 0
     keeper_age: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """A copy of a store that was made and checked: ``size`` in bytes; ``made`` is ISO 8601 in UTC."""
+
+    path: str
+    made: str
+    runs: int
+    files: int
+    size: int

@@ -56,6 +56,7 @@ class Keeper:
         self._idle = idle
         self._busy_at = time.monotonic()
         self._buried_at = self._synced_at = 0.0
+        self._answering = 0
         self._leaving = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
 
@@ -77,7 +78,7 @@ class Keeper:
                     log.exception("the store cannot be served")
                     return  # the journals wait; the next asker starts another
                 quiet = time.monotonic() - self._busy_at
-                if quiet > self._idle and not self._background:
+                if quiet > self._idle and not self._background and not self._answering:
                     return
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._leaving.wait(), IDLE_TICK if quiet > IDLE_AFTER else TICK)
@@ -145,7 +146,12 @@ class Keeper:
             await self._work(request.get("journal"))
             answer = dispatch(self._service, str(request.get("operation")), request.get("arguments") or {})
             if isinstance(answer, Deferred):
-                answer = answer.finish(await asyncio.to_thread(answer.work))
+                self._answering += 1  # the copy of a large store takes longer than the idle time
+                try:
+                    answer = answer.finish(await asyncio.to_thread(answer.work))
+                finally:
+                    self._answering -= 1
+                    self._busy_at = time.monotonic()
             return {"ok": to_plain(answer)}
         except Exception as problem:  # noqa: BLE001 - whatever went wrong, the asker is told
             return {"error": error_to_plain(_as_nbtrack_error(problem))}

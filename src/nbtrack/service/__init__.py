@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nbtrack.service.backups import Backups
     from nbtrack.service.intake import Intake
     from nbtrack.service.models import Models
     from nbtrack.service.repair import Repairer
@@ -42,6 +43,7 @@ class Service:
     trash: TrashBin
     verification: Verifier
     repairs: Repairer
+    backups: Backups
 
     def noun(self, name: str) -> Any:
         """The use cases of a noun, by the name that operations use."""
@@ -53,12 +55,14 @@ class Service:
             "trash": self.trash,
             "verification": self.verification,
             "repairs": self.repairs,
+            "backups": self.backups,
         }
         return nouns[name]
 
 
 def open_service(store: Store, keeper: str) -> Service:
     """The use cases on `store`; `keeper` says who answers (for ``doctor``)."""
+    from nbtrack.service.backups import Backups
     from nbtrack.service.intake import Intake
     from nbtrack.service.models import Models
     from nbtrack.service.repair import Repairer
@@ -72,6 +76,7 @@ def open_service(store: Store, keeper: str) -> Service:
     status = Status(store, keeper)
     runs = Runs(store, status.size)
     models = Models(store, runs)
+    intake = Intake(store)
     return Service(
         store=store,
         intake=intake,
@@ -82,4 +87,5 @@ def open_service(store: Store, keeper: str) -> Service:
         trash=TrashBin(store, runs, models),
         verification=Verifier(store),
         repairs=Repairer(store, intake),
+        backups=Backups(store, intake),
     )

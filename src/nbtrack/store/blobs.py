@@ -10,9 +10,9 @@ import contextlib
 import hashlib
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import apsw
 
@@ -107,6 +107,35 @@ class Blobs:
             raise StoreCorrupt(f"The content {digest} is not what was stored.", digest=digest)
         return content
 
+    def read(self, digest: str) -> Iterator[bytes]:
+        """The content of a blob in pieces, so that none of it is held in memory whole; checked at its end.
+
+        Raises
+        ------
+        StoreCorrupt
+            If it is not there, or (after the last piece) not what it was.
+        """
+        place = self.locate(digest)
+        if place is None:
+            raise StoreCorrupt(f"The content {digest} is not in the store.", digest=digest)
+        codec, stored = place
+        checksum = hashlib.blake2b(digest_size=32)
+        try:
+            for piece in _unpacked(codec, _pieces(self.path(digest)) if stored is None else [stored]):
+                checksum.update(piece)
+                yield piece
+        except (OSError, zlib.error, EOFError) as problem:
+            raise StoreCorrupt(f"The content {digest} cannot be read: {problem}.", digest=digest) from problem
+        if f"{ALGORITHM}:{checksum.hexdigest()}" != digest:
+            raise StoreCorrupt(f"The content {digest} is not what was stored.", digest=digest)
+
+    def files(self) -> list[tuple[str, int]]:
+        """The digests of the blobs that have a file, and the size of each file."""
+        found: list[Any] = self._connection.execute(
+            "SELECT digest, stored_size FROM blobs WHERE content IS NULL ORDER BY digest"
+        ).fetchall()
+        return found
+
     def locate(self, digest: str) -> tuple[str, bytes | None] | None:
         """The codec of a blob and its stored bytes (None: they are in the file at `path`); None if it is not there."""
         row = next(
@@ -136,6 +165,26 @@ def _packed(source: IO[bytes]) -> Iterator[bytes]:
     while chunk := source.read(_CHUNK):
         yield packer.compress(chunk)
     yield packer.flush()
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(_CHUNK):
+            yield piece
+
+
+def _unpacked(codec: str, stored: Iterable[bytes]) -> Iterator[bytes]:
+    if codec != "zlib":
+        yield from stored
+        return
+    unpacker = zlib.decompressobj()
+    for piece in stored:
+        while piece:
+            yield unpacker.decompress(piece, _CHUNK)
+            piece = unpacker.unconsumed_tail
+    yield unpacker.flush()
+    if not unpacker.eof:
+        raise EOFError("it ends too early")
 
 
 @contextlib.contextmanager

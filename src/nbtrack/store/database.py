@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import apsw
@@ -36,9 +36,9 @@ class Store:
     The nouns read and write; `transaction` is the only way to write.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, connection: apsw.Connection | None = None) -> None:
         self.folder = folder
-        self.connection = _connect(folder)
+        self.connection = connection or _connect(folder)
         self.blobs = Blobs(folder / "blobs", self.connection)
         self.journals = Journals(folder / "journal", self.connection)
         names = Names(self.connection)
@@ -50,6 +50,8 @@ class Store:
         self.models = Models(self.connection, self.metrics)
         self.trash = Trash(self.connection)
         self.audit = Audit(self.connection)
+        self.held: set[str] = set()
+        """What is being made of the content just now (see `hold`): while there is something, no blob may be removed."""
 
     @property
     def incoming(self) -> Path:
@@ -74,6 +76,26 @@ class Store:
         except BaseException:
             self.connection.execute("ROLLBACK")
             raise
+
+    def hold(self, what: str) -> Callable[[], None]:
+        """Keep all blobs until the function that is returned is called; `what` names what is made of them."""
+        token = f"{what} {new_id()}"
+        self.held.add(token)
+        return lambda: self.held.discard(token)
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Store]:
+        """The store as it is now, for reading only; another thread may use it while this one goes on writing."""
+        connection = apsw.Connection(str(self.folder / DATABASE), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            connection.set_busy_timeout(5000)
+            connection.execute("BEGIN")
+            connection.execute(
+                "SELECT version FROM store"
+            ).fetchall()  # the moment is that of the first reading
+            yield Store(self.folder, connection)
+        finally:
+            connection.close()
 
     @property
     def identity(self) -> str:
