@@ -16,6 +16,7 @@ import socket
 import struct
 import sys
 import time
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from nbtrack.keeper.address import StoreLock, socket_path
 from nbtrack.operations import dispatch, error_to_plain, to_plain
 from nbtrack.service import Deferred, Service, open_service
 from nbtrack.store.database import Store
+from nbtrack.store.filter_syntax import parser
 from nbtrack.store.location import is_store
 from nbtrack.version import __version__
 
@@ -58,7 +60,7 @@ class Keeper:
         self._buried_at = self._synced_at = 0.0
         self._answering = 0
         self._leaving = asyncio.Event()
-        self._background: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[object]] = set()
 
     async def serve(self, listener: socket.socket) -> None:
         """Accept and answer until it is time to leave."""
@@ -66,6 +68,7 @@ class Keeper:
         place = folder.stat().st_ino
         server = await asyncio.start_unix_server(self._converse, sock=listener)
         async with server:
+            self._begin(asyncio.to_thread(parser))  # so that the first filter need not wait for it
             while not self._leaving.is_set():
                 try:
                     if folder.stat().st_ino != place or not is_store(folder):
@@ -101,9 +104,12 @@ class Keeper:
                 raise
             self._wait_for_space()
         while intake.background:
-            task = asyncio.create_task(self._finish(intake.background.pop(0)))
-            self._background.add(task)
-            task.add_done_callback(self._background.discard)
+            self._begin(self._finish(intake.background.pop(0)))
+
+    def _begin(self, work: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     def _wait_for_space(self) -> None:
         """The disk is full: what is stored can be read, and what waits in the journals is made safe where it is."""

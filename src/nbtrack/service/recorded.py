@@ -38,6 +38,7 @@ class Recorded:
         self._known_runs: set[str] = set()
         self.used: list[Path] = []
         self.background: list[Deferred] = []
+        self._begun: dict[str, list[str]] = {}
         self._take: dict[type, Callable[[Any], None]] = {
             records.EnvironmentSeen: self._environment,
             records.RunStarted: self._run_started,
@@ -59,6 +60,7 @@ class Recorded:
         """Forget what an attempt asked for that the disk cut short."""
         self.used.clear()
         self.background.clear()
+        self._begun = {}
 
     def take(self, name: str, record: records.Record | None) -> None:
         """Take in one record of the journal `name`. Raises whatever goes wrong with it."""
@@ -109,11 +111,17 @@ class Recorded:
             )
             return
 
+        # Runs that began together saw the same state: a loop of a thousand quick runs must not start git a thousand times.
+        directory, runs = record.directory, self._begun.setdefault(record.directory, [])
+        runs.append(record.run)
+        if len(runs) > 1:
+            return
+
         def finish(revision: Revision) -> None:
             with self._store.transaction():
-                self._store.runs.set_revision(record.run, revision)
+                for run in runs:
+                    self._store.runs.set_revision(run, revision)
 
-        directory = record.directory
         self.background.append(Deferred(lambda: read_revision(directory), finish))
 
     def _artifact(self, record: records.ArtifactSaved) -> None:

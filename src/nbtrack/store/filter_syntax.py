@@ -88,7 +88,7 @@ def parse_filter(text: str, known: KnownNames, better: Better) -> Expression:
 
     _bound(text)
     try:
-        tree = _parser().parse(text)
+        tree = parser().parse(text)
     except UnexpectedInput as error:
         raise _explain(text, error) from None
     return _Reader(text, known, better).read(tree)
@@ -114,7 +114,8 @@ def parse_sort(item: str, known: KnownNames, better: Better) -> tuple[Name, bool
 
 
 @lru_cache(maxsize=1)
-def _parser() -> Lark:
+def parser() -> Lark:
+    """The parser of the language; the first call takes a tenth of a second."""
     from lark import Lark
 
     return Lark(_GRAMMAR, parser="lalr", maybe_placeholders=False)

@@ -233,20 +233,22 @@ class Runs:
 
     def previous(self, run: str) -> str | None:
         """The last run before `run` of the same cell, else of the same name; None if it is the first of both."""
-        same_cell = (
-            "other.cell = runs.cell AND run_names.experiment ="
-            " (SELECT experiment FROM run_names WHERE id = other.name)"
+        key, name, number, cell, started, experiment = self._one(
+            "SELECT runs.key, runs.name, number, cell, started, experiment FROM runs"
+            " JOIN run_names ON run_names.id = runs.name WHERE runs.id = ?",
+            (run,),
         )
-        for same in (same_cell, "other.name = runs.name"):
-            row = self._one(
-                "SELECT other.id FROM runs JOIN run_names ON run_names.id = runs.name JOIN runs AS other"
-                f" ON {same} AND (other.started, other.key) < (runs.started, runs.key) AND other.deleted IS NULL"
-                " WHERE runs.id = ? ORDER BY other.started DESC, other.key DESC LIMIT 1",
-                (run,),
-            )
-            if row:
-                return str(row[0])
-        return None
+        # Each finds its row by an index, however many runs there are.
+        of_cell = self._one(
+            "SELECT runs.id FROM runs JOIN run_names ON run_names.id = runs.name WHERE cell = ? AND experiment = ?"
+            f" AND (started, runs.key) < (?, ?) AND {_LIVE} ORDER BY started DESC, runs.key DESC LIMIT 1",
+            (cell, experiment, started, key),
+        )
+        found = of_cell or self._one(
+            f"SELECT runs.id FROM runs WHERE name = ? AND number < ? AND {_LIVE} ORDER BY number DESC LIMIT 1",
+            (name, number),
+        )
+        return str(found[0]) if found else None
 
     def labels(self, prefix: str, limit: int) -> list[tuple[str, str]]:
         """Run names that begin with `prefix`, newest first, each with its experiment."""
