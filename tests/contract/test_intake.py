@@ -250,9 +250,10 @@ def test_many_points_travel_in_a_file_and_a_damaged_one_is_told(recording: Recor
     recorder = Recorder(recording.journal.append, recording.store.incoming, recording.process, lambda: 0)
     active = ActiveRun(run, "forest", "study")
     recorder.log_series(active, "loss", [1.0, 2.5], [3, 9])
+    (good,) = recording.store.incoming.iterdir()
     recorder.log_series(active, "other", [1.0, 2.5])
-    newest = max(recording.store.incoming.iterdir())
-    newest.write_bytes(newest.read_bytes()[:-1] + b"\x01")
+    (bad,) = set(recording.store.incoming.iterdir()) - {good}
+    bad.write_bytes(bad.read_bytes()[:-1] + b"\x01")
     recording.drain()
     series = recording.service.runs.metric("forest-1", "loss")
     assert (series.steps, series.values) == ([3, 9], [1.0, 2.5])

@@ -29,7 +29,13 @@ def environment() -> tuple[str, dict[str, str], dict[str, str]]:
         An identifier (``blake2b-128:<hex>`` of the rest, so that equal environments have equal ones),
         `interpreter` and `packages`.
     """
-    about, installed = interpreter(), packages()
+    return _described(_folders())
+
+
+@functools.lru_cache(maxsize=4)
+def _described(folders: tuple[tuple[str, int], ...]) -> tuple[str, dict[str, str], dict[str, str]]:
+    """Describe what is in `folders`: most runs of a process find what the one before found."""
+    about, installed = interpreter(), _packages(folders)
     text = json.dumps([about, installed], sort_keys=True, separators=(",", ":"))
     content = text.encode("utf-8", "backslashreplace")
     return f"blake2b-128:{hashlib.blake2b(content, digest_size=16).hexdigest()}", about, installed
@@ -53,15 +59,26 @@ def packages() -> dict[str, str]:
     only after its modification time has changed, which installing and removing do. A distribution whose
     folder does not tell its version (the ``name.egg-info`` of an old ``setup.py develop``) is left out.
     """
-    found: dict[str, str] = {}
+    return _packages(_folders())
+
+
+def _folders() -> tuple[tuple[str, int], ...]:
+    """Return the folders that may hold distributions, each with its modification time."""
+    found = []
     for folder in list(sys.path):
         # "" is the notebook's own folder: it holds data, sometimes a million files, and no distributions
         if type(folder) is not str or folder in ("", "."):
             continue
         try:
-            changed = os.stat(folder).st_mtime_ns  # noqa: PTH116 - pathlib doubles the cost of a cached answer
+            found.append((folder, os.stat(folder).st_mtime_ns))  # noqa: PTH116 - pathlib doubles the cost of a cached answer
         except (OSError, ValueError):
             continue
+    return tuple(found)
+
+
+def _packages(folders: tuple[tuple[str, int], ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for folder, changed in folders:
         for name, version in _distributions(folder, changed):
             found.setdefault(name, version)
     return dict(sorted(found.items()))

@@ -91,11 +91,10 @@ class SegmentBegan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesNamed:
-    """The number by which the points of a series are told apart in the same file of the journal, from here on."""
+    """The numbers by which the points of a run's series are told apart in the same file of the journal, from here on."""
 
-    series: int
     run: str
-    name: str
+    series: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,12 +37,8 @@ class GrowingSeries:
     run: str
     name: str
     stretches: list[Stretch] = field(default_factory=list)
-
-    def stretch(self, given: bool) -> Stretch:
-        """Where the next points go."""
-        if not self.stretches or self.stretches[-1].given != given:
-            self.stretches.append(Stretch(given))
-        return self.stretches[-1]
+    numbered: bool = False
+    """Whether a journal that is being read names it by a number."""
 
 
 class Points:
@@ -51,18 +47,32 @@ class Points:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._series: dict[tuple[str, str], GrowingSeries] = {}
+        self._grown: list[GrowingSeries] = []
         self._numbers: dict[str, dict[int, GrowingSeries]] = {}
         self.newest = 0
         """The time (ns) of the last point that was taken."""
 
     def name(self, journal: str, record: records.SeriesNamed) -> None:
-        """Remember which series a number stands for in a journal's file."""
-        found = self.series(record.run, record.name)
-        self._numbers.setdefault(journal, {})[record.series] = found
+        """Remember which series the numbers in a journal's file stand for."""
+        numbers = self._numbers.setdefault(journal, {})
+        for name, number in record.series.items():
+            numbers[number] = found = self.series(record.run, name)
+            found.numbered = True
 
     def series(self, run: str, name: str) -> GrowingSeries:
         """The series of a run, for what is added in this transaction."""
-        return self._series.setdefault((run, name), GrowingSeries(run, name))
+        found = self._series.get((run, name))
+        if found is None:
+            found = self._series[run, name] = GrowingSeries(run, name)
+        return found
+
+    def _grow(self, series: GrowingSeries, *, given: bool) -> Stretch:
+        """Where the next points of a series go."""
+        if not series.stretches:
+            self._grown.append(series)
+        if not series.stretches or series.stretches[-1].given != given:
+            series.stretches.append(Stretch(given))
+        return series.stretches[-1]
 
     def knows(self, journal: str) -> bool:
         """Whether the names of a journal's series were read since the keeper began."""
@@ -70,13 +80,16 @@ class Points:
 
     def forget(self, journal: str) -> None:
         """The file has been read to its end."""
-        self._numbers.pop(journal, None)
+        for series in self._numbers.pop(journal, {}).values():
+            series.numbered = False  # until the next file of the process names it again
+            if not series.stretches:
+                self._series.pop((series.run, series.name), None)
 
     def add(self, record: records.MetricsLogged) -> None:
         """Points of an older journal: a record each."""
         low, high = _STEP_BOUNDS
         for name, value in record.values.items():
-            stretch = self.series(record.run, name).stretch(record.step is not None)
+            stretch = self._grow(self.series(record.run, name), given=record.step is not None)
             if record.step is not None:
                 stretch.steps.append(max(low, min(record.step, high)))
             stretch.values.append(value)
@@ -119,7 +132,7 @@ class Points:
         series = self._numbers.get(journal, {}).get(head >> 32)
         if series is None:
             raise LookupError(f"the series {head >> 32} of the journal {journal} has no name")
-        return series.stretch(bool(head >> 8 & STEPS))
+        return self._grow(series, given=bool(head >> 8 & STEPS))
 
     def take_many(self, journal: str, payload: memoryview) -> None:
         """Take a frame with many points of one series.
@@ -139,7 +152,7 @@ class Points:
         self, series: GrowingSeries, time: int, steps: array[int] | None, values: array[float]
     ) -> None:
         """Add columns of points of one time."""
-        stretch = series.stretch(steps is not None)
+        stretch = self._grow(series, given=steps is not None)
         if steps is not None:
             stretch.steps.extend(steps)
         stretch.values.extend(values)
@@ -147,9 +160,8 @@ class Points:
 
     def flush(self, write: Callable[[GrowingSeries, Callable[[], None]], None]) -> None:
         """Write each series that has grown; `write` is given the series and what writes it, and guards it."""
-        for series in list(self._series.values()):
-            if series.stretches:
-                write(series, lambda series=series: self._write(series))  # type: ignore[misc]
+        for series in self._grown:
+            write(series, lambda series=series: self._write(series))  # type: ignore[misc]
 
     def _write(self, series: GrowingSeries) -> None:
         for stretch in series.stretches:
@@ -158,7 +170,8 @@ class Points:
 
     def clear(self) -> None:
         """Forget what was gathered: it is written, or its transaction was undone."""
-        for series in self._series.values():
+        for series in self._grown:
             series.stretches.clear()
-        known = {id(series) for numbers in self._numbers.values() for series in numbers.values()}
-        self._series = {key: series for key, series in self._series.items() if id(series) in known}
+            if not series.numbered:
+                self._series.pop((series.run, series.name), None)
+        self._grown.clear()

@@ -298,7 +298,7 @@ def read(path: Path, start: int = 0) -> Iterator[tuple[int, Record | None]]:
         else:
             record = decode(payload)
             if isinstance(record, records.SeriesNamed):
-                names[record.series] = (record.run, record.name)
+                names |= {number: (record.run, name) for name, number in record.series.items()}
             found = [record]
         if part.position > start:
             yield from ((part.position, record) for record in found)

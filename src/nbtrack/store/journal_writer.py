@@ -18,7 +18,7 @@ import threading
 import time
 import weakref
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from zlib import crc32
 
@@ -151,7 +151,7 @@ class JournalWriter:
                     return False
                 number = series.get(name)
                 if number is None:
-                    if not self._announce(run, name, series):
+                    if not self._announce(run, values, series):
                         return False
                     break  # and begin again: it may have moved to another file
                 point = _pack_point(P, flags, number, now, place, value)
@@ -184,7 +184,7 @@ class JournalWriter:
             segment = self._current
             number = series.get(name)
             if number is None:
-                self._announce(run, name, series)
+                self._announce(run, (name,), series)
             else:
                 done = self._append_frame(encode_series(number, now, steps, values), segment)
         if self._strict:
@@ -218,18 +218,23 @@ class JournalWriter:
         while self._open and not self._append_frame(frame, self._current):
             pass
 
-    def _announce(self, run: str, name: str, series: dict[str, int]) -> bool:
-        """Give a series its number in the present file; False if the journal is closed."""
+    def _announce(self, run: str, names: Iterable[str], series: dict[str, int]) -> bool:
+        """Give those series that have none their numbers in the present file; False if the journal is closed."""
         with self._lock:
             if not self._open:
                 return False
-            self._series = number = self._series + 1
+            new = {}
+            for name in names:
+                if name not in series:
+                    # One statement, as below: a handler that interrupts this and names a series itself takes another.
+                    self._series = number = self._series + 1
+                    new[name] = number
             if not series:
                 self._tables.append(series)
             segment = self._current
-            self._put(encode(records.SeriesNamed(series=number, run=run, name=name)))
-            if self._current is segment:  # else the next file has been begun, which does not know the number
-                series[name] = number
+            self._put(encode(records.SeriesNamed(run=run, series=new)))
+            if self._current is segment:  # else the next file has been begun, which does not know the numbers
+                series |= new
         return self._open
 
     def _make_room(self, need: int) -> None:
