@@ -79,6 +79,7 @@ class Kernel:
 
     def __init__(self, folder: Path) -> None:
         self._manager = KernelManager()
+        self._asked: set[str] = set()
         path = os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(ROOT)]).lstrip(os.pathsep)
         self._manager.start_kernel(
             cwd=str(folder),
@@ -89,17 +90,20 @@ class Kernel:
         self._client.start_channels()
         self._client.wait_for_ready(timeout=PATIENCE)
 
-    def send(self, code: str) -> str:
+    def send(self, code: str) -> None:
         """Ask for an execution without waiting for it."""
-        return str(self._client.execute(code))
+        self._asked.add(str(self._client.execute(code)))
 
-    def answer(self, seconds: float) -> tuple[str, str] | None:
-        """The next answer, within a time: which request, and its status."""
-        try:
-            reply = self._client.get_shell_msg(timeout=max(0.001, seconds))
-        except queue.Empty:
-            return None
-        return str(reply["parent_header"].get("msg_id")), str(reply["content"].get("status"))
+    def answered(self, seconds: float) -> bool:
+        """Wait for the next answer to a request of ours (the client asks others of its own), so long at most."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                reply = self._client.get_shell_msg(timeout=max(0.001, deadline - time.monotonic()))
+            except queue.Empty:
+                return False
+            if reply["parent_header"].get("msg_id") in self._asked:
+                return bool(reply["content"].get("status") == "ok")
 
     def kill(self) -> None:
         """``kill -9``."""
@@ -119,8 +123,8 @@ def _try(order: Order, number: int, tally: Tally) -> None:
     kernel = Kernel(folder)
     try:
         kernel.send(FIRST.format(ledger=str(ledger.path)))
-        if (first := kernel.answer(PATIENCE)) is None or first[1] != "ok":
-            tally.violate("wrong", f"trial {number}: nbtrack was not loaded: {first}")
+        if not kernel.answered(PATIENCE):
+            tally.violate("wrong", f"trial {number}: nbtrack was not loaded")
             return
         done = _run_cells(kernel, chance, store)
         kernel.kill()
@@ -151,14 +155,14 @@ def _run_cells(kernel: Kernel, chance: random.Random, store: Path) -> int:
         if now >= keeper_dies:
             kill_keeper(store)
             keeper_dies = end
-        done += kernel.answer(min(end, keeper_dies) - now) is not None
+        done += kernel.answered(min(end, keeper_dies) - now)
     return done
 
 
 def _late(kernel: Kernel) -> int:
     """The answers that were on their way when the kernel died."""
     late = 0
-    while kernel.answer(0.05) is not None:
+    while kernel.answered(0.05):
         late += 1
     return late
 

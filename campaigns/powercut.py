@@ -41,6 +41,9 @@ DURABLE_AFTER = 1_500_000_000
 LIVES = (0.3, 3.5)
 """Seconds of load before the cut."""
 
+RESTS = {0.02: 0.8, 0.0: 0.2}
+"""Seconds that a worker rests after 50 calls: a training loop does; one that does not is faster than what takes it in."""
+
 BEGINS = 20.0
 
 
@@ -123,13 +126,24 @@ def cut_power(place: Path) -> None:
 def _try(order: Order, number: int, blank: Path, tally: Tally) -> None:
     chance = order.chance("powercut", number)
     where, seed = f"trial {number}", repr((order.seed, number))
+    rest = chance.choices(list(RESTS), list(RESTS.values()))[0]
     image, place = order.folder / f"{number}.img", order.folder / f"{number}"
     subprocess.run(["cp", "--sparse=always", str(blank), str(image)], check=True)
     ledger = Ledger(order.folder / f"{number}.ledger")
     store = place / ".nbtrack"
     with mounted(image, place):
         worker = subprocess.Popen(
-            [sys.executable, "-m", "campaigns.worker", str(store), seed, "w", str(ledger.path), str(10**9)],
+            [
+                sys.executable,
+                "-m",
+                "campaigns.worker",
+                str(store),
+                seed,
+                "w",
+                str(ledger.path),
+                str(10**9),
+                str(rest),
+            ],
             stderr=subprocess.DEVNULL,
         )
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -48,8 +49,8 @@ class Worker:
                 nbtrack.flush()
 
 
-def work(store: str, seed: str, name: str, ledger: str, most: int | None = None) -> None:
-    """Make the calls of `seed`, each acknowledged after it has returned."""
+def work(store: str, seed: str, name: str, ledger: str, most: int | None = None, rest: float = 0.0) -> None:
+    """Make the calls of `seed`, each acknowledged after it has returned; after every 50 rest for some seconds."""
     book = Ledger(Path(ledger))
     os.environ["NBTRACK_STORE"] = store
     os.chdir(Path(store).parent)
@@ -58,12 +59,13 @@ def work(store: str, seed: str, name: str, ledger: str, most: int | None = None)
         for call in calls(seed, name, most):
             worker.make(call)
             book.acknowledge(isinstance(call, Flush))
+            if rest and book.returned % 50 == 0:
+                time.sleep(rest)
     except BaseException:
         book.trouble.write_text(traceback.format_exc(), encoding="utf-8")
         raise
 
 
 if __name__ == "__main__":
-    _, *texts, number = sys.argv
-    store, seed, name, ledger = texts
-    work(store, seed, name, ledger, int(number))
+    store, seed, name, ledger, number, *more = sys.argv[1:]
+    work(store, seed, name, ledger, int(number), *map(float, more))
