@@ -30,7 +30,7 @@ from nbtrack.operations import dispatch, error_to_plain, to_plain
 from nbtrack.service import Deferred, Service, open_service
 from nbtrack.store.database import Store
 from nbtrack.store.filter_syntax import parser
-from nbtrack.store.location import is_store
+from nbtrack.store.location import disk_full, is_store, not_writable
 from nbtrack.version import __version__
 
 TICK, IDLE_TICK = 0.05, 0.25
@@ -160,12 +160,16 @@ class Keeper:
                     self._busy_at = time.monotonic()
             return {"ok": to_plain(answer)}
         except Exception as problem:  # noqa: BLE001 - whatever went wrong, the asker is told
-            return {"error": error_to_plain(_as_nbtrack_error(problem))}
+            return {"error": error_to_plain(_as_nbtrack_error(problem, self._service.store.folder))}
 
 
-def _as_nbtrack_error(problem: Exception) -> NbtrackError:
+def _as_nbtrack_error(problem: Exception, store: Path) -> NbtrackError:
     if isinstance(problem, NbtrackError):
         return problem
+    if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        return not_writable(store, problem)
+    if isinstance(problem, apsw.FullError):
+        return disk_full(store)
     log.error("an operation failed", exc_info=problem)
     return NbtrackError(
         f"nbtrack could not answer: {type(problem).__name__}: {problem}. The log keeper.log has more."
@@ -287,6 +291,6 @@ def _answer_request(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
         finally:
             opened.close()
     except Exception as problem:  # noqa: BLE001 - as above
-        return {"error": error_to_plain(_as_nbtrack_error(problem))}
+        return {"error": error_to_plain(_as_nbtrack_error(problem, folder))}
     finally:
         lock.release()
