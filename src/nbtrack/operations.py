@@ -22,6 +22,7 @@ from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Deletion, Trash
 from nbtrack.entities.runs import Comparison, MetricSeries, RunDetail, RunOutcome, RunTable
+from nbtrack.entities.search import SearchResult
 from nbtrack.entities.snapshots import Snapshot
 from nbtrack.entities.stores import Backup, StoreStatus
 from nbtrack.errors import InvalidInput, NbtrackError, by_code
@@ -68,6 +69,7 @@ OPERATIONS: dict[str, Operation] = {
         Operation("runs.last", str),
         Operation("runs.complete", list[str]),
         Operation("runs.names", dict[str, list[str]]),
+        Operation("search.cells", SearchResult),
         Operation("snapshots.get", Snapshot),
         Operation("models.list", list[RegisteredModel]),
         Operation("models.get", ModelVersion),

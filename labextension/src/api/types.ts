@@ -206,6 +206,55 @@ export interface RegisteredModel {
   aliases: Record<string, number>;
 }
 
+/** Where a text was found: a cell's source, what it printed or showed, its traceback, or a note about a run. */
+export type Place = 'source' | 'output' | 'error' | 'note';
+
+/**
+ * A line of a text with what was found in it: `marks` are pairs of a beginning and an end in `text`.
+ *
+ * `number` counts from 1.
+ */
+export interface FoundLine {
+  number: number;
+  text: string;
+  marks: number[][];
+}
+
+/** The lines of one text in which something was found; `more` lines were left out. */
+export interface Passage {
+  place: Place;
+  lines: FoundLine[];
+  more: number;
+}
+
+/**
+ * A cell (or a run, for its notes) in which a text was found, at its newest execution.
+ *
+ * `run` is the label of the run that it belonged to, None for a cell outside of runs; `moment` is ISO 8601 in UTC;
+ * `times` counts the executions with this very content; `execution` is None for what belongs to the run itself.
+ */
+export interface Hit {
+  passages: Passage[];
+  moment: string;
+  times: number;
+  run: string | null;
+  run_id: string | null;
+  experiment: string | null;
+  notebook: string | null;
+  cell_id: string | null;
+  execution: string | null;
+  execution_count: number | null;
+  outcome: string | null;
+}
+
+/** An answer to a search, best first. `more`: there are further ones; `waiting` texts are not indexed yet. */
+export interface SearchResult {
+  text: string;
+  hits: Hit[];
+  more: boolean;
+  waiting: number;
+}
+
 /**
  * The notebook as it was at a moment; `notebook` is nbformat 4 JSON.
  *

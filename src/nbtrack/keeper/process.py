@@ -96,6 +96,8 @@ class Keeper:
             for _ in intake.draining(None if journal is None else [journal], time.time_ns()):
                 self._busy_at = time.monotonic()
                 await asyncio.sleep(0)
+            if intake.catch_up():
+                self._busy_at = time.monotonic()
             if time.monotonic() - self._buried_at > BURY_EVERY:
                 self._buried_at = time.monotonic()
                 intake.bury()
@@ -283,6 +285,7 @@ def _answer_request(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
         try:
             service = open_service(opened, "none (each answer starts a process of its own)")
             service.intake.drain()
+            service.intake.catch_up()
             service.intake.bury()
             for deferred in service.intake.background:
                 deferred.finish(deferred.work())

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nbtrack.service.models import Models
     from nbtrack.service.repair import Repairer
     from nbtrack.service.runs import Runs
+    from nbtrack.service.search import Search
     from nbtrack.service.snapshots import Snapshots
     from nbtrack.service.status import Status
     from nbtrack.service.trash import TrashBin
@@ -44,6 +45,7 @@ class Service:
     verification: Verifier
     repairs: Repairer
     backups: Backups
+    search: Search
 
     def noun(self, name: str) -> Any:
         """The use cases of a noun, by the name that operations use."""
@@ -56,6 +58,7 @@ class Service:
             "verification": self.verification,
             "repairs": self.repairs,
             "backups": self.backups,
+            "search": self.search,
         }
         return nouns[name]
 
@@ -67,6 +70,7 @@ def open_service(store: Store, keeper: str) -> Service:
     from nbtrack.service.models import Models
     from nbtrack.service.repair import Repairer
     from nbtrack.service.runs import Runs
+    from nbtrack.service.search import Search
     from nbtrack.service.snapshots import Snapshots
     from nbtrack.service.status import Status
     from nbtrack.service.trash import TrashBin
@@ -88,4 +92,5 @@ def open_service(store: Store, keeper: str) -> Service:
         verification=Verifier(store),
         repairs=Repairer(store, intake),
         backups=Backups(store, intake),
+        search=Search(store),
     )

@@ -24,6 +24,9 @@ READ = 1 << 22
 SLICE = 0.05
 """Seconds of work of one transaction: enough that the disk's wait is shared, little enough to answer in between."""
 
+INDEXED = 50
+"""Cells that one transaction makes searchable: those that it took in, as a rule."""
+
 log = logging.getLogger(__name__)
 
 
@@ -64,6 +67,13 @@ class Intake:
                     if until is not None and self._newest > until:
                         break
 
+    def catch_up(self) -> int:
+        """Make some of the cells searchable that came in faster than that, or before there was a search; how many."""
+        if not self._store.search.waiting():
+            return 0
+        with self._store.transaction():
+            return self._store.search.index(INDEXED)
+
     def _drain_group(self, group: list[str]) -> int:
         """One transaction with what the files of a process hold; they are read in their order."""
         group = [name for name in group if self._store.journals.path(name).exists()]
@@ -96,6 +106,7 @@ class Intake:
             self._store.journals.advance(name, part.position)
             count = self._take(name, part)
             self._points.flush(lambda series, write: self._guard(name, lambda: self._write(series, write)))
+            self._store.search.index(INDEXED)
             self._store.journals.advance(name, part.position)
         self._points.clear()
         journal.tell_drained(self._store.journals.path(name), part.position)

@@ -24,6 +24,7 @@ from nbtrack.store.models import Models
 from nbtrack.store.names import Names
 from nbtrack.store.processes import is_alive
 from nbtrack.store.runs import Runs
+from nbtrack.store.search import Search
 from nbtrack.store.surroundings import file_system, is_of_a_network
 from nbtrack.store.trash import Trash
 
@@ -52,6 +53,7 @@ class Store:
         self.audit = Audit(self.connection)
         self.held: set[str] = set()
         """What is being made of the content just now (see `hold`): while there is something, no blob may be removed."""
+        self.search = Search(self.connection, self.blobs)
 
     @property
     def incoming(self) -> Path:

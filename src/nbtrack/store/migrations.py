@@ -10,6 +10,7 @@ from nbtrack.errors import StoreCorrupt, StoreTooNew
 from nbtrack.store.columns import to_columns
 from nbtrack.store.deletion import DELETION
 from nbtrack.store.foundation import FOUNDATION
+from nbtrack.store.search_schema import SEARCH
 
 Step = str | Callable[[apsw.Connection], None]
 """SQL, or a function that is given the connection inside the step's transaction."""
@@ -23,6 +24,7 @@ MIGRATIONS: list[tuple[str, Step]] = [
     ("0002_columns", to_columns),
     ("0003_trash", DELETION),
     ("0004_checksums", CHECKSUMS),
+    ("0005_search", SEARCH),
 ]
 
 
