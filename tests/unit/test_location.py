@@ -78,12 +78,18 @@ def test_a_store_whose_creation_was_cut_off_anywhere_is_completed(
             create_store(folder)
         except CutOff:
             left = 100
+            assert not location.is_store(folder)  # nobody opens what is not complete
             create_store(folder)
             assert {path.name for path in folder.iterdir() if not path.name.startswith(".new")} == names
             assert (folder / ".gitignore").read_text().endswith("\n*\n")
         else:
             break
     assert 8 < most < 99
+    left = 100
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / ".gitignore").write_text("data/\n")
+    with pytest.raises(NotAStore):
+        create_store(tmp_path / "mine")
 
 
 def test_what_is_no_store_is_not_taken_for_one(tmp_path: Path) -> None:

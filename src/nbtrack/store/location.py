@@ -13,6 +13,7 @@ FOLDER = ".nbtrack"
 MARK = "nbtrack-store"
 """A file of this name tells a store from any other folder called ``.nbtrack``."""
 
+_FOLDERS = ("blobs", "incoming", "journal")
 _UNFINISHED = ".new-"
 
 _MARKED = "This folder is a store of nbtrack. Remove it only together with all it holds.\n"
@@ -75,11 +76,10 @@ def create_store(folder: Path) -> Path:
             )
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-        # the mark first: a process that is killed here must not leave a folder that is neither empty nor a store
-        _write_once(folder / MARK, _MARKED)
-        _write_once(folder / ".gitignore", _GITIGNORE)
-        for name in ("blobs", "incoming", "journal"):
+        for name in _FOLDERS:
             (folder / name).mkdir(mode=0o700, exist_ok=True)
+        _write_once(folder / ".gitignore", _GITIGNORE)
+        _write_once(folder / MARK, _MARKED)  # last: what is marked is complete
     except OSError as problem:
         raise StoreNotWritable(
             f"The store {folder} cannot be created ({problem.strerror}); "
@@ -90,8 +90,13 @@ def create_store(folder: Path) -> Path:
 
 
 def _is_empty(folder: Path) -> bool:
-    """Whether nobody has anything in the folder: what a creation left that was cut off is ours."""
-    return folder.is_dir() and all(path.name.startswith(_UNFINISHED) for path in folder.iterdir())
+    """Whether the folder has nothing but what a creation leaves that was cut off, by a kill for example."""
+    return folder.is_dir() and all(
+        path.name.startswith(_UNFINISHED)
+        or (path.name in _FOLDERS and path.is_dir() and not any(path.iterdir()))
+        or (path.name == ".gitignore" and path.read_text(encoding="utf-8", errors="replace") == _GITIGNORE)
+        for path in folder.iterdir()
+    )
 
 
 def _write_once(path: Path, text: str) -> None:
