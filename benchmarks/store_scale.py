@@ -329,6 +329,64 @@ def idle(store: Path) -> dict[str, float]:
     return found
 
 
+def curve_values(points: int) -> list[float]:
+    """A falling curve with noise in all its digits."""
+    source = random.Random(0)
+    return [1.0 / (1 + step) + source.gauss(0, 0.01) for step in range(points)]
+
+
+def record_curve(store: Path, points: str) -> dict[str, float]:
+    """Log the long series one by one, as people do; the keeper is off, so that only the calls are measured."""
+    import nbtrack
+
+    values = curve_values(int(points))
+    with nbtrack.run("curve"):
+        log = nbtrack.log
+        return {"seconds": milliseconds(lambda: [log(loss=value) for value in values]) / 1000}
+
+
+def record_series(store: Path, points: str) -> dict[str, float]:
+    """Log the same as one array."""
+    import numpy
+
+    import nbtrack
+
+    values = numpy.array(curve_values(int(points)))
+    with nbtrack.run("array"):
+        return {"seconds": milliseconds(lambda: nbtrack.log_series("loss", values)) / 1000}
+
+
+def train(store: Path, kind: str, points: str) -> dict[str, float]:
+    """Train, and log each minibatch's loss; the share of the time that logging took."""
+    import numpy
+
+    import nbtrack
+
+    losses, logging = [], 0.0
+    with nbtrack.run("training"):
+        began = time.perf_counter()
+        for loss in training_losses(kind, int(points)):
+            moment = time.perf_counter()
+            nbtrack.log(loss=loss)
+            logging += time.perf_counter() - moment
+            losses.append(loss)
+        whole = time.perf_counter() - began
+    numpy.save(store.parent / "losses.npy", numpy.array(losses))
+    return {"share": logging / whole * 100}
+
+
+def read_training(store: Path) -> dict[str, float]:
+    """Whether each loss comes back as it was logged."""
+    import numpy
+
+    client, _ = _client(store)
+    read = client.runs.get("training-1").metric("loss").values
+    logged = numpy.load(store.parent / "losses.npy")
+    if not numpy.array_equal(read, logged):
+        raise SystemExit(f"{len(logged)} losses were logged, and what was read differs ({len(read)} points)")
+    return {"points": len(read)}
+
+
 def curves(store: Path) -> dict[str, float]:
     """The long series: whole, and as it is drawn."""
     import numpy  # noqa: F401 - its import is not the curve's
@@ -354,18 +412,21 @@ def _client(store: Path) -> tuple[Any, str]:
     return client, "scale/model3-2"
 
 
-STEPS: dict[str, Callable[[Path], dict[str, float]]] = {
-    step.__name__: step for step in (open_alone, first_answer, tables, look_ups, barrier, idle, curves)
+STEPS: dict[str, Callable[..., dict[str, float]]] = {
+    step.__name__: step
+    for step in (open_alone, first_answer, tables, look_ups, barrier, idle, curves)
+    + (record_curve, record_series, train, read_training)
 }
 
 
-def measured(name: str, store: Path, repeat: int) -> dict[str, float]:
+def measured(name: str, store: Path, repeat: int, *arguments: str, keeper: str = "on") -> dict[str, float]:
     """The medians of a step over fresh processes and keepers."""
     results = []
     for _ in range(repeat):
         environment = {**os.environ, "NBTRACK_KEEPER_IDLE": IDLE, "NBTRACK_STORE": str(store)}
+        environment |= {"NBTRACK_KEEPER": keeper, "NBTRACK_EXPERIMENT": "scale"}
         answer = subprocess.run(
-            [sys.executable, __file__, "--step", name, str(store)],
+            [sys.executable, __file__, "--step", name, str(store), *arguments],
             check=True,
             stdout=subprocess.PIPE,
             env=environment,
@@ -419,30 +480,23 @@ def training_losses(kind: str, points: int) -> Iterator[float]:
 
 def training_bytes(folder: Path, kind: str, points: int) -> tuple[int, int, float]:
     """What a training's curve adds to a store and to raw SQLite, and the share of a step that logging takes."""
+    import numpy
+
     store = folder / f"training-{kind}" / ".nbtrack"
     store.parent.mkdir()
     record_runs(store, 1)
     drain(store)
     before = size(store)
-    losses, logging = [], 0.0
-    with recording(store, keeper=False) as session:
-        run = session.recorder.start_run("training", "scale")
-        began = time.perf_counter()
-        for step, loss in enumerate(training_losses(kind, points)):
-            moment = time.perf_counter()
-            session.recorder.log(run, {"loss": loss}, step)
-            logging += time.perf_counter() - moment
-            losses.append(loss)
-        whole = time.perf_counter() - began
-        session.recorder.end_run(run)
+    share = measured("train", store, 1, kind, str(points), keeper="off")["share"]
     drain(store)
-    raw = Raw(folder / f"training-{kind}-raw")
+    measured("read_training", store, 1)
+    raw_folder = folder / f"training-{kind}-raw"
+    Raw(raw_folder).close()
+    empty = size(raw_folder)
+    raw = Raw(raw_folder)
+    raw.write_curve(numpy.load(store.parent / "losses.npy").tolist())
     raw.close()
-    empty = size(folder / f"training-{kind}-raw")
-    raw = Raw(folder / f"training-{kind}-raw")
-    raw.write_curve(losses)
-    raw.close()
-    return size(store) - before, size(folder / f"training-{kind}-raw") - empty, logging / whole * 100
+    return size(store) - before, size(raw_folder) - empty, share
 
 
 # -------------------------------------------------------------------- report
@@ -534,20 +588,12 @@ def report_curve(report: Report, folder: Path, points: int, repeat: int) -> None
     """The long series."""
     store = folder / "curve" / ".nbtrack"
     store.parent.mkdir()
-    source = random.Random(0)
-    values = [1.0 / (1 + step) + source.gauss(0, 0.01) for step in range(points)]
     record_runs(store, 50)
-    with recording(store, keeper=False) as session:
-        run = session.recorder.start_run("curve", "scale")
-        log = session.recorder.log
-        began = time.perf_counter()
-        for step, value in enumerate(values):
-            log(run, {"loss": value}, step)
-        recorded = time.perf_counter() - began
-        session.recorder.end_run(run)
+    drain(store)
+    recorded = measured("record_curve", store, 1, str(points), keeper="off")["seconds"]
     drained = drain(store)
     raw = Raw(folder / "raw-curve")
-    raw_written = milliseconds(lambda: raw.write_curve(values)) / 1000
+    raw_written = milliseconds(lambda: raw.write_curve(curve_values(points))) / 1000
     label = f"{points:,} points: "
     report.line(label + "recorded one by one, a point", recorded / points * 1e6, "µs", 2)
     report.line(
@@ -557,6 +603,10 @@ def report_curve(report: Report, folder: Path, points: int, repeat: int) -> None
         5,
         raw_written / points * 1e6,
     )
+    array = measured("record_series", store, repeat, str(points), keeper="off")["seconds"]
+    report.line(label + "recorded as one array, a point", array / points * 1e6, "µs", 0.1)
+    array += drain(store) / repeat
+    report.line(label + "recorded as one array and drained, a point", array / points * 1e6, "µs", None)
     found = measured("curves", store, repeat)
     raw_read = statistics.median(milliseconds(raw.curve) for _ in range(repeat))
     report.line(label + "as NumPy, first", found["first"], "ms", None, raw_read)
@@ -574,11 +624,12 @@ def main() -> None:
     parser.add_argument("--training", type=int, default=100_000, help="steps of the training; 0: none")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument(
-        "--step", nargs=2, metavar=("NAME", "STORE"), help="measure one thing in this process"
+        "--step", nargs="+", metavar="NAME", help="and its arguments: measure one thing in this process"
     )
     chosen = parser.parse_args()
     if chosen.step:
-        print(json.dumps(STEPS[chosen.step[0]](Path(chosen.step[1]))))
+        name, store, *arguments = chosen.step
+        print(json.dumps(STEPS[name](Path(store), *arguments)))
         return
     import pandas  # noqa: F401 - the reference's first frame is not to pay for it
 

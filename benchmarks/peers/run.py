@@ -324,7 +324,7 @@ WORKLOADS = {
             Figure("first", at("first_ms"), "ms"),
         ),
         unread(("nbtrack_strict",)),
-        of_product={"nbtrack": {"n": 200}, "wandb": {"n": 60}, "aim": {"n": 60}},
+        of_product={"mlflow": {"n": 50}, "trackio": {"n": 60}, "wandb": {"n": 25}, "aim": {"n": 25}},
     ),
     "calls": Workload(
         "10,000 log calls",
@@ -334,14 +334,14 @@ WORKLOADS = {
             Figure("99 %", at("p99_us"), "µs"),
             Figure("points/s, run ended", at("durable_points_per_s"), "/s", more_is_better=True),
         ),
-        of_product={"mlflow": {"n": 2000}, "nbtrack_strict": {"n": 3000}, "raw_walfull": {"n": 3000}},
+        of_product={"mlflow": {"n": 500}, "nbtrack_strict": {"n": 2000}, "raw_walfull": {"n": 2000}},
     ),
     "calls-busy": Workload(
         "10,000 log calls beside a process that fsyncs",
         calls_beside_a_busy_disk,
         (Figure("median", at("p50_us"), "µs"), Figure("99 %", at("p99_us"), "µs")),
         ("raw", "raw_walfull", "limit_mmap", "nbtrack", "mlflow", "trackio"),
-        of_product={"mlflow": {"n": 500}, "raw_walfull": {"n": 2000}},
+        of_product={"mlflow": {"n": 200}, "raw_walfull": {"n": 1000}},
     ),
     "million": Workload(
         "1,000,000 log calls",
@@ -356,7 +356,7 @@ WORKLOADS = {
         simple("w4"),
         (Figure("until the run ended", per_100_000, "ms"),),
         unread(("nbtrack_strict", "raw_walfull")),
-        of_product={"wandb": {"cap": 8}, "aim": {"cap": 8}},
+        of_product={"wandb": {"cap": 5}, "aim": {"cap": 5}},
         repeat=3,
     ),
     "table1000": Workload(
@@ -407,7 +407,7 @@ WORKLOADS = {
         ),
         unread(("raw_walfull", "nbtrack_stored", "nbtrack_strict")),
         options={"n": 25_000},
-        of_product={"mlflow": {"n": 300}, "wandb": {"n": 3000}, "aim": {"n": 3000}},
+        of_product={"mlflow": {"n": 150}, "wandb": {"n": 3000}, "aim": {"n": 3000}},
     ),
     "kill": Workload(
         "kill -9 while logging",
@@ -417,7 +417,7 @@ WORKLOADS = {
             Figure("of them lost", at("lost"), ""),
         ),
         unread(("raw_walfull", "nbtrack_stored", "nbtrack_strict")),
-        of_product={"mlflow": {"calls": 500}},
+        of_product={"mlflow": {"calls": 200}},
     ),
 }
 
