@@ -28,13 +28,17 @@ class Series:
     def values(self) -> numpy.typing.NDArray[numpy.float64]:
         """The values, shape (points,)."""
         numpy = _numpy()
-        column: Any = numpy.empty(len(self), dtype="float64")
+        values: Any = numpy.empty(len(self), dtype="<f8")
         start = 0
         for chunk in self._chunks:
-            part = numpy.frombuffer(chunk.value_bytes(), dtype=f"<f{chunk.width}")
-            column[start : start + chunk.count] = part
+            part = values[start : start + chunk.count]
+            narrow = part if chunk.width == 8 else numpy.empty(chunk.count, dtype="<f4")
+            weights = narrow.view("uint8").reshape(chunk.count, chunk.width)
+            for index, plane in enumerate(chunk.value_planes()):
+                weights[:, index] = numpy.frombuffer(plane, dtype="uint8")
+            part[:] = narrow
             start += chunk.count
-        return column  # type: ignore[no-any-return]
+        return values  # type: ignore[no-any-return]
 
     @cached_property
     def steps(self) -> numpy.typing.NDArray[numpy.int64]:

@@ -18,7 +18,7 @@ import struct
 import sys
 import zlib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -114,13 +114,15 @@ class Chunk:
         """The times in milliseconds since 1970."""
         return self._sums(self._times_at)
 
-    def value_bytes(self) -> bytearray:
-        """The values as little-endian floats of `width` bytes each."""
-        return self._unpack(self._behind_integers(self._times_at), self.width, self.count)
+    def value_planes(self) -> Iterator[bytes]:
+        """The values' first bytes, their second bytes and so on: little-endian floats of `width` bytes."""
+        return self._planes(self._behind_integers(self._times_at), self.width)
 
     def values(self) -> array[float]:
         """The values."""
-        column = from_little("f" if self.width == FLOAT32 else "d", self.value_bytes())
+        column = from_little(
+            "f" if self.width == FLOAT32 else "d", _together(self.value_planes(), self.width, self.count)
+        )
         return column if self.width == FLOAT64 else array("d", column)
 
     def _behind_integers(self, position: int) -> int:
@@ -131,26 +133,32 @@ class Chunk:
             position += _PLANE.size + length
         return position
 
-    def _unpack(self, position: int, width: int, count: int) -> bytearray:
-        column = bytearray(count * width)
-        for index in range(width):
+    def _planes(self, position: int, width: int) -> Iterator[bytes]:
+        for _ in range(width):
             length, packed = _PLANE.unpack_from(self._content, position)
             position += _PLANE.size
             plane = self._content[position : position + length]
-            column[index::width] = zlib.decompress(plane) if packed else plane
+            yield zlib.decompress(plane) if packed else plane
             position += length
-        return column
 
     def _sums(self, position: int) -> array[int]:
         first, least, width = _INTEGERS.unpack_from(self._content, position)
         differences: Sequence[int] = [least] * (self.count - 1)
         if width:
-            column = self._unpack(position + _INTEGERS.size, width, self.count - 1)
+            planes = self._planes(position + _INTEGERS.size, width)
+            column = _together(planes, width, self.count - 1)
             differences = [number + least for number in from_little(_CODES[width], column)]
         try:
             return array("q", accumulate(differences, initial=first))
         except OverflowError:  # a jump over more than half of the range, kept modulo 2^64
             return array("q", map(_signed, accumulate(differences, initial=first)))
+
+
+def _together(planes: Iterator[bytes], width: int, count: int) -> bytearray:
+    column = bytearray(count * width)
+    for index, plane in enumerate(planes):
+        column[index::width] = plane
+    return column
 
 
 def from_little(code: str, content: bytes | bytearray) -> array[Any]:
