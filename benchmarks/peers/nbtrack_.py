@@ -64,8 +64,8 @@ class A(Adapter):
             self.current.params(params)
 
     def log_metric(self, key: str, value: float, step: int) -> None:
-        """One point, as people write it."""
-        self.nbtrack.log({key: value}, step=step)
+        """One point, as people write it: ``nbtrack.log(loss=0.31, step=7)``."""
+        self.nbtrack.log(step=step, **{key: value})
 
     def log_metrics(self, metrics: dict[str, float], step: int) -> None:
         """One point of each of several metrics."""
@@ -135,6 +135,6 @@ class Strict(A):
 
     def log_metric(self, key: str, value: float, step: int) -> None:
         """One point, on the disk when the call returns."""
-        self.nbtrack.log({key: value}, step=step)
+        self.nbtrack.log(step=step, **{key: value})
         if not self.waits:
             self.nbtrack.flush()

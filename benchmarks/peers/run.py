@@ -334,14 +334,14 @@ WORKLOADS = {
             Figure("99 %", at("p99_us"), "µs"),
             Figure("points/s, run ended", at("durable_points_per_s"), "/s", more_is_better=True),
         ),
-        of_product={"mlflow": {"n": 500}, "nbtrack_strict": {"n": 2000}, "raw_walfull": {"n": 2000}},
+        of_product={"mlflow": {"n": 200}, "nbtrack_strict": {"n": 500}, "raw_walfull": {"n": 500}},
     ),
     "calls-busy": Workload(
         "10,000 log calls beside a process that fsyncs",
         calls_beside_a_busy_disk,
         (Figure("median", at("p50_us"), "µs"), Figure("99 %", at("p99_us"), "µs")),
         ("raw", "raw_walfull", "limit_mmap", "nbtrack", "mlflow", "trackio"),
-        of_product={"mlflow": {"n": 200}, "raw_walfull": {"n": 1000}},
+        of_product={"mlflow": {"n": 100}, "raw_walfull": {"n": 500}},
     ),
     "million": Workload(
         "1,000,000 log calls",
