@@ -193,6 +193,28 @@ def test_a_full_disk_delays_a_batch_and_neither_loses_nor_doubles_any_of_it(
     assert recording.service.status.status().problems == []
 
 
+def test_a_disk_error_that_ends_the_transaction_is_told_and_costs_no_record(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = recording.run()
+    for number in range(3):
+        recording.journal.append(records.ParamsSet(run=run, params={f"p{number}": number}))
+
+    def failing(*arguments: object) -> None:
+        recording.store.connection.execute("ROLLBACK")  # as SQLite itself does on some errors of the disk
+        raise apsw.IOError("disk I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recording.store.runs, "set_params", failing)
+        with pytest.raises(apsw.Error):
+            recording.drain()
+        with pytest.raises(apsw.IOError), recording.store.transaction():
+            failing()
+    recording.drain()
+    assert recording.service.runs.get("forest-1").row.params == {"p0": 0, "p1": 1, "p2": 2}
+    assert recording.service.status.status().problems == []
+
+
 def log_many(recording: Recording, run: str, count: int, first: int = 0) -> None:
     series = recording.series.setdefault(run, {})
     for number in range(first, first + count):

@@ -162,7 +162,7 @@ class Intake:
             with self._store.connection:
                 action()
         except Exception as problem:
-            if _is_of_the_disk(problem):
+            if _is_of_the_disk(problem) or not self._store.connection.in_transaction:
                 raise  # not the record's fault: the whole transaction is tried again later
             self._note(name, problem)
 

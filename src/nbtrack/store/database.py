@@ -76,7 +76,8 @@ class Store:
                 self.connection.execute("UPDATE store SET version = version + 1")
             self.connection.execute("COMMIT")
         except BaseException:
-            self.connection.execute("ROLLBACK")
+            if self.connection.in_transaction:  # on a full or failing disk SQLite has rolled back by itself
+                self.connection.execute("ROLLBACK")
             raise
 
     def hold(self, what: str) -> Callable[[], None]:
