@@ -159,7 +159,7 @@ class Session:
         step: int | None,
         run: ActiveRun | None = None,
     ) -> bool:
-        """Write points whose values are plain floats, in a microsecond; False leaves them to the recorder.
+        """Write points whose values are plain numbers, in a microsecond; False leaves them to the recorder.
 
         Parameters
         ----------

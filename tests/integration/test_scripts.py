@@ -97,6 +97,88 @@ def test_a_forked_child_records_into_a_journal_of_its_own(folder: Path) -> None:
     assert len(run.metric("child")) == 100
 
 
+def test_columns_and_points_of_every_number_are_read_back(folder: Path) -> None:
+    done = run_script(
+        folder,
+        """
+        import nbtrack
+        with nbtrack.run("many") as run:
+            run.log(loss=1, step=5)
+            run.log(loss=2.0)
+            run.log(loss=True, step=2**70)
+            nbtrack.log_series("loss", [3, 4])
+            run.log_series("long", range(300_000), steps=range(0, 600_000, 2))
+        """,
+    )
+    assert done.returncode == 0, done.stderr
+    run = nbtrack.open(folder).runs.get("many-1")
+    assert run.metric("loss").values.tolist() == [1, 2, 1, 3, 4]
+    assert run.metric("loss").steps.tolist()[:3] == [5, 6, 2**63 - 1]
+    assert run.metric("long").values.tolist() == list(range(300_000))
+    assert run.metric("long").steps.tolist() == list(range(0, 600_000, 2))
+
+
+def test_a_killed_keeper_is_started_again_while_records_wait(folder: Path) -> None:
+    done = run_script(
+        folder,
+        """
+        import nbtrack, os, signal, time
+        with nbtrack.run("long") as run:
+            run.log(loss=1.0)
+            run.name
+            pid = int(run._session.proxy.ask("store.status").keeper.split()[1])
+            os.kill(pid, signal.SIGKILL)
+            run.log(loss=2.0)
+            deadline = time.monotonic() + 30
+            # Nobody asks: the thread that watches sees that the record is not taken in.
+            while not run._session.proxy.is_up() and time.monotonic() < deadline:
+                time.sleep(0.1)
+            print("up" if run._session.proxy.is_up() else "down")
+        """,
+    )
+    assert (done.returncode, done.stdout) == (0, "up\n"), done.stderr
+    assert nbtrack.open(folder).runs.get("long-1").metric("loss").values.tolist() == [1, 2]
+
+
+def test_what_was_logged_survives_the_kill_of_the_process_and_of_the_keeper(folder: Path) -> None:
+    done = run_script(
+        folder,
+        """
+        import nbtrack, os, signal
+        with nbtrack.run("killed") as run:
+            pid = int(run._session.proxy.ask("store.status").keeper.split()[1])
+            os.kill(pid, signal.SIGSTOP)
+            for step in range(50_000):
+                nbtrack.log(loss=step / 7, step=step)
+            os.kill(pid, signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGKILL)
+        """,
+    )
+    assert done.returncode == -9
+    run = nbtrack.open(folder).runs.get("killed-1")
+    assert len(run.metric("loss")) == 50_000
+    assert run.status in ("running", "crashed")
+
+
+def test_strict_durability_is_a_setting(folder: Path) -> None:
+    done = run_script(
+        folder,
+        """
+        import os
+        synced, real = [], os.fsync
+        os.fsync = lambda file: (synced.append(file), real(file))[1]
+        import nbtrack
+        nbtrack.log(loss=1.0)
+        before = len(synced)
+        for _ in range(10):
+            nbtrack.log(loss=1.0)
+        print(len(synced) - before >= 10)
+        """,
+        NBTRACK_DURABILITY="power",
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
 def test_without_a_keeper_each_answer_starts_a_process_of_its_own(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -151,7 +151,8 @@ def test_points_come_back_with_their_series_steps_and_times(writer: JournalWrite
     series: dict[str, int] = {}
     assert writer.log("r", series, {"a": 1.5, "b": math.inf}, 7, 100)
     assert writer.log("r", series, {"a": -0.0}, None, 101)
-    assert not writer.log("r", series, {"a": 1.0, "c": 2}, None, 102)  # type: ignore[dict-item]
+    assert not writer.log("r", series, {"a": 1.0, "c": True}, None, 102)
+    assert not writer.log("r", series, {"a": 2**63}, None, 102)
     assert writer.log_series("r", series, "a", array("q", [-5, 2**62]), array("d", [0.1, 0.2]))
     found = [record for record in read_all(tmp_path) if isinstance(record, records.MetricsLogged)]
     assert [(next(iter(one.values.items())), one.step) for one in found] == [
@@ -255,9 +256,9 @@ def test_threads_and_interrupts_leave_every_record_whole(writer: JournalWriter, 
             state["armed"] = True
             writer.log("r", series, {"a": value})
             returned.append(value)
+            state["armed"] = False
         except KeyboardInterrupt:
             pass
-        state["armed"] = False
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
     for other in others:

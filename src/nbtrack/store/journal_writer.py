@@ -45,6 +45,7 @@ _MAGIC_PLACE = slice(0, len(MAGIC))
 _pack_point, _point_size = POINT.pack, POINT.size
 _pack_frame = FRAME.pack
 _now = time.time_ns
+_FAR = 2**63
 
 
 class JournalWriter:
@@ -127,7 +128,7 @@ class JournalWriter:
         step: int | None = None,
         now: int | None = None,
     ) -> bool:
-        """Write one point of each metric, all of one time; False (and nothing is written) where a value is no plain float.
+        """Write one point of each metric, all of one time; False (and nothing is written) where a value is no plain number.
 
         Parameters
         ----------
@@ -147,7 +148,7 @@ class JournalWriter:
             segment, start = self._current, self.position
             frames = b""
             for name, value in values.items():
-                if type(value) is not float:
+                if not isinstance(value, float) and (type(value) is not int or not -_FAR < value < _FAR):
                     return False
                 number = series.get(name)
                 if number is None:

@@ -59,7 +59,7 @@ class Metrics:
         number = self._names.number("metric", name)
         old = self._summary(key, number)
         if steps is None:
-            first = old.last_step + 1 if old else 0
+            first = min(old.last_step + 1, 2**63 - 1) if old else 0
             steps = (
                 range(first, first + len(values)) if first + len(values) < 2**63 else [first] * len(values)
             )
