@@ -61,6 +61,17 @@ SETTINGS: dict[str, Setting] = {
             "keeper", True, "Let a background process own the store; off: each answer starts one of its own."
         ),
         Setting("keeper_idle", 300, "Seconds without work after which the background process leaves."),
+        Setting("trash_days", 30, "Days after which gc deletes for good what is in the trash."),
+        Setting(
+            "gc_grace",
+            14,
+            "Days after which gc removes content that nothing refers to, and files of cut off writes.",
+        ),
+        Setting(
+            "keep_executions_days",
+            0,
+            "Days after which gc forgets cell executions that belong to no run; 0: never.",
+        ),
     )
 }
 

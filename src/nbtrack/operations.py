@@ -20,7 +20,7 @@ from typing import Any, Protocol, cast
 from nbtrack.entities.columns import MetricCurve, RunColumns
 from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
-from nbtrack.entities.ownership import Deletion, Trash
+from nbtrack.entities.ownership import Collection, Deletion, Trash
 from nbtrack.entities.runs import Comparison, MetricSeries, RunDetail, RunOutcome, RunTable
 from nbtrack.entities.search import SearchResult
 from nbtrack.entities.snapshots import Snapshot
@@ -80,6 +80,7 @@ OPERATIONS: dict[str, Operation] = {
         Operation("trash.undo", Deletion, decision=True),
         Operation("trash.restore", Deletion, decision=True),
         Operation("backups.make", Backup),
+        Operation("retention.collect", Collection, decision=True),
     )
 }
 

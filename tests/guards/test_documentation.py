@@ -100,7 +100,7 @@ def test_each_setting_is_documented_with_its_default(name: str) -> None:
         rf"^\| `{name}` \| ([^|]+) \| `(\w+)` \| [^|]+ \|$", read("docs/settings.md"), re.MULTILINE
     )
     assert row, f"docs/settings.md has no row on {name}"
-    default = {True: "on", False: "off", "": "empty"}.get(setting.default, str(setting.default))
+    default = {"True": "on", "False": "off", "": "empty"}.get(str(setting.default), str(setting.default))
     assert row.groups() == (default, setting.variable)
 
 

@@ -11,7 +11,7 @@ from nbtrack.analysis.compare import compare
 from nbtrack.commands import Asking, Command, View, command_names, command_tree, complete, run_command
 from nbtrack.entities.health import Finding, Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
-from nbtrack.entities.ownership import Deletion, Trash
+from nbtrack.entities.ownership import Collection, Deletion, Trash
 from nbtrack.entities.runs import RunDetail, RunRow, RunStatus, RunTable
 from nbtrack.entities.snapshots import NotebookDiff, Snapshot
 from nbtrack.entities.stores import Backup, StoreStatus
@@ -79,6 +79,10 @@ class Store:
                 return VERSION
             case "models.list":
                 return [RegisteredModel(name="churn", versions=[VERSION], aliases={"champion": 1})]
+            case "retention.collect":
+                return Collection(
+                    dry_run=arguments["dry_run"], runs=2, size=1000, unused=20_000_000, kept=["a stays."]
+                )
             case "trash.content":
                 return Trash(deletions=[DELETION], size=1)
             case "trash.delete" | "trash.undo" | "trash.restore":
@@ -168,8 +172,8 @@ def test_runs_as_json_is_a_list_of_objects() -> None:
     [
         ["runs"], ["show", "forest-1"], ["compare", "forest-1", "forest-2"], ["diff", "forest-1", "forest-2"],
         ["register", "forest-1", "churn"], ["models"], ["doctor"], ["verify"], ["repair"],
-        ["delete", "forest-1"], ["trash"], ["undo"], ["undelete", "forest-1"],
         ["backup", "copy"],
+        ["delete", "forest-1"], ["trash"], ["undo"], ["undelete", "forest-1"], ["gc"],
     ],
 )  # fmt: skip
 def test_every_command_answers_in_every_form(words: list[str]) -> None:
@@ -208,7 +212,8 @@ def test_delete_says_what_it_took_and_how_it_comes_back() -> None:
     expected = {"runs": ["forest-1", "forest-2"], "filter": None, "everything": False, "model": None}
     assert store.asked == [("trash.delete", {**expected, "experiment": "here"})]
     assert to_text(view) == (
-        "In the trash: 1 run: a/forest-1 · 2 model versions: churn/1 and churn/2 (1 B). %track undo takes them back."
+        "In the trash: 1 run: a/forest-1 · 2 model versions: churn/1 and churn/2. %track undo takes them back; "
+        "in 30 days %track gc may free 1 B."
     )
     for words, experiment, everything in (
         (["--experiment", "x"], "x", True),
@@ -221,6 +226,25 @@ def test_delete_says_what_it_took_and_how_it_comes_back() -> None:
             experiment,
             everything,
         )
+
+
+def test_gc_follows_the_settings_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NBTRACK_TRASH_DAYS", "7")
+    store = Store()
+    text = to_text(run_command(["gc", "--grace", "0", "--dry-run"], store))
+    rules = {"trash_days": 7, "grace_days": 0, "executions_days": 0, "keep_models": None, "best": None}
+    assert store.asked == [("retention.collect", {**rules, "compact": False, "dry_run": True})]
+    assert "would free 1 kB (a dry run: nothing was removed)" in text
+    assert "a stays." in text
+    assert "nbtrack gc --compact gives that room to the disk" in text
+    run_command(["gc", "--trash-days", "0", "--keep-models", "3", "--best", "loss", "--compact"], store)
+    asked = store.asked[-1][1]
+    assert (asked["trash_days"], asked["keep_models"], asked["best"], asked["compact"]) == (
+        0,
+        3,
+        "loss",
+        True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -240,6 +264,8 @@ def test_delete_says_what_it_took_and_how_it_comes_back() -> None:
         (["delete"], "Name what to delete"),
         (["delete", "a", "--filter", "x = 1"], "exclude each other"),
         (["undelete"], "Name what to take back"),
+        (["gc", "--trash-days", "-1"], "not in the range"),
+        (["gc", "--best", "loss"], "needs --keep-models"),
     ],
 )
 def test_what_cannot_be_read_is_one_sentence(words: list[str], says: str) -> None:

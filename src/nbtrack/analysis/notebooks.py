@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,6 +59,35 @@ def lay_over(saved: dict[str, Any] | None, executions: Sequence[Executed]) -> tu
     notebook["cells"] = cells
     _name_cells(notebook)
     return notebook, FROM_FILE if usable else FROM_EXECUTIONS
+
+
+def needed_executions(
+    executions: Sequence[tuple[str, str | None, int]], moments: Sequence[int]
+) -> tuple[set[str], set[str]]:
+    """The executions that snapshots taken at `moments` are made of: those needed whole, and those without their outputs.
+
+    Of a cell that was executed again before the snapshot the outputs are not seen any more; its source still says where a
+    cell stands that the saved file does not have.
+
+    Parameters
+    ----------
+    executions
+        Id, cell id and start of each execution of one process, in the order of their start.
+    moments
+        When each snapshot of the process was taken, in any order.
+    """
+    taken = sorted(moments)
+    whole: set[str] = set()
+    source: set[str] = set()
+    again: dict[str, int] = {}
+    for identifier, cell, started in reversed(executions):
+        first = bisect_left(taken, started)
+        if first < len(taken):
+            seen = cell is None or taken[first] < again.get(cell, taken[first] + 1)
+            (whole if seen else source).add(identifier)
+        if cell is not None:
+            again[cell] = started
+    return whole, source
 
 
 def _joined(cell: dict[str, Any]) -> dict[str, Any]:

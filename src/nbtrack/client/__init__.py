@@ -15,7 +15,7 @@ from nbtrack.store.location import is_store, resolve_store
 if TYPE_CHECKING:
     from nbtrack.client.models import Models
     from nbtrack.client.runs import Runs
-    from nbtrack.entities.ownership import Deletion, Trash
+    from nbtrack.entities.ownership import Collection, Deletion, Trash
 
 
 class Client:
@@ -76,6 +76,43 @@ class Client:
         place = str(Path(folder).expanduser().absolute())
         made: Backup = self._proxy.ask("backups.make", path=place, link=link)
         return made
+
+    def gc(
+        self,
+        *,
+        dry_run: bool = False,
+        trash_days: int | None = None,
+        keep_models: int | None = None,
+        best: str | None = None,
+        compact: bool = False,
+    ) -> Collection:
+        """Delete for good what is old enough, and free its space. Never what a registered model's lineage needs.
+
+        Parameters
+        ----------
+        dry_run
+            Only say what would go.
+        trash_days
+            How long the trash is kept; by default the setting ``trash_days``, 0 empties it.
+        keep_models
+            Let go of the model files of all but this many of the newest runs of each experiment. Pinned runs keep theirs.
+        best
+            A metric: as many runs with the best values keep theirs too.
+        compact
+            Give the room inside the database back to the disk.
+        """
+        settings = Settings()
+        collection: Collection = self._proxy.ask(
+            "retention.collect",
+            dry_run=dry_run,
+            trash_days=int(settings["trash_days"]) if trash_days is None else trash_days,
+            grace_days=int(settings["gc_grace"]),
+            executions_days=int(settings["keep_executions_days"]),
+            keep_models=keep_models,
+            best=best,
+            compact=compact,
+        )
+        return collection
 
     def __repr__(self) -> str:
         """Where the store is."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import click
 
+from nbtrack.config import Settings
 from nbtrack.errors import InvalidInput
 from nbtrack.operations import Proxy
 
@@ -19,6 +20,7 @@ class Asking:
     proxy: Proxy
     experiment: str | None = None
     prog: str = "nbtrack"
+    settings: Settings = field(default_factory=Settings)
 
 
 class HelpAsked(Exception):

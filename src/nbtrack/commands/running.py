@@ -8,6 +8,7 @@ import click
 
 from nbtrack.commands.grammar import Asking, HelpAsked, Tree
 from nbtrack.commands.store_commands import command_tree
+from nbtrack.config import Settings
 from nbtrack.errors import InvalidInput
 from nbtrack.operations import Proxy
 from nbtrack.render.views import View
@@ -20,6 +21,7 @@ def run_command(
     experiment: str | None = None,
     prog: str = "nbtrack",
     tree: Tree | None = None,
+    settings: Settings | None = None,
 ) -> View:
     """Run one command and return what it answers.
 
@@ -35,6 +37,8 @@ def run_command(
         The program's name in help and hints.
     tree
         A tree with more commands; `command_tree()` by default.
+    settings
+        The settings that hold; by default those of the working directory.
 
     Raises
     ------
@@ -45,7 +49,7 @@ def run_command(
     """
     tree = tree or command_tree()
     try:
-        asking = Asking(proxy, experiment, prog)
+        asking = Asking(proxy, experiment, prog, settings or Settings())
         # As wide as a line of code; a help text is shown in notebooks too, where no terminal tells a width.
         with tree.make_context(prog, list(arguments) or ["--help"], obj=asking, terminal_width=88) as context:
             answer = tree.invoke(context)

@@ -6,11 +6,15 @@ import click
 
 from nbtrack.commands.answers import answer, as_json, in_experiment
 from nbtrack.commands.grammar import Asking, Command
-from nbtrack.entities.ownership import Deletion, Trash
+from nbtrack.entities.ownership import Collection, Deletion, Trash
 from nbtrack.errors import InvalidInput
 from nbtrack.render.numbers import size
 from nbtrack.render.ownership import contents
 from nbtrack.render.views import View
+
+_DAYS = click.IntRange(min=0)
+_WORTH_IT = 10_000_000
+"""Unused bytes of the database from which on it is worth writing it anew."""
 
 
 @click.command(
@@ -58,12 +62,16 @@ def delete(
         model=model,
         experiment=experiment or (None if everywhere else asking.experiment),
     )
-    return answer("text", _deleted(deletion, asking.prog), as_json, json=deletion)
+    days = int(asking.settings["trash_days"])
+    return answer("text", _deleted(deletion, asking.prog, days), as_json, json=deletion)
 
 
-def _deleted(deletion: Deletion, prog: str) -> str:
+def _deleted(deletion: Deletion, prog: str, days: int) -> str:
     them = "it" if len(deletion.runs) + len(deletion.versions) == 1 else "them"
-    return f"In the trash: {contents(deletion)} ({size(deletion.size)}). {prog} undo takes {them} back."
+    return (
+        f"In the trash: {contents(deletion)}. {prog} undo takes {them} back; in {days} days "
+        f"{prog} gc may free {size(deletion.size)}."
+    )
 
 
 @click.command(cls=Command, examples=("trash", "trash --json"))
@@ -102,4 +110,62 @@ def undelete(
     return answer("text", f"Taken back: {contents(deletion)}.", as_json, json=deletion)
 
 
-TRASH_COMMANDS = (delete, trash, undo, undelete)
+@click.command(
+    cls=Command,
+    examples=("gc --dry-run", "gc", "gc --trash-days 0 --compact", "gc --keep-models 5 --best accuracy"),
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option(
+    "--trash-days", metavar="N", type=_DAYS, help="Instead of the setting trash_days; 0: all of it."
+)
+@click.option("--grace", metavar="N", type=_DAYS, help="Instead of the setting gc_grace, in days.")
+@click.option(
+    "--keep-executions", metavar="N", type=_DAYS, help="Instead of the setting keep_executions_days; 0: all."
+)
+@click.option(
+    "--keep-models",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Let go of model files, except those of the N newest runs of each experiment.",
+)
+@click.option("--best", metavar="METRIC", help="With --keep-models: keep those of the N best runs too.")
+@click.option("--compact", is_flag=True, help="Give room inside the database back to the disk.")
+@as_json
+@click.pass_obj
+def gc(
+    asking: Asking,
+    dry_run: bool,
+    trash_days: int | None,
+    grace: int | None,
+    keep_executions: int | None,
+    keep_models: int | None,
+    best: str | None,
+    compact: bool,
+    as_json: bool,
+) -> View:
+    """Delete for good what is old enough, and free its space.
+
+    Never touched: what a registered model's lineage needs, and with --keep-models the models of pinned runs.
+    """
+    if best is not None and keep_models is None:
+        raise click.UsageError("--best METRIC needs --keep-models N")
+    settings = asking.settings
+    collection: Collection = asking.proxy.ask(
+        "retention.collect",
+        trash_days=int(settings["trash_days"]) if trash_days is None else trash_days,
+        grace_days=int(settings["gc_grace"]) if grace is None else grace,
+        executions_days=int(settings["keep_executions_days"]) if keep_executions is None else keep_executions,
+        keep_models=keep_models,
+        best=best,
+        compact=compact,
+        dry_run=dry_run,
+    )
+    hints = (
+        ()
+        if compact or collection.unused < _WORTH_IT
+        else (f"{asking.prog} gc --compact gives that room to the disk",)
+    )
+    return answer("collection", collection, as_json, hints)
+
+
+TRASH_COMMANDS = (delete, trash, undo, undelete, gc)

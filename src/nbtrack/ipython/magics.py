@@ -101,7 +101,15 @@ class TrackMagics(Magics):
         if words == ["status"]:
             print(*status_lines(hooks), sep="\n")
         session = hooks.session
-        show(run_command(words, session.proxy, experiment=session.experiment, prog="%track", tree=tree))
+        view = run_command(
+            words,
+            session.proxy,
+            experiment=session.experiment,
+            prog="%track",
+            tree=tree,
+            settings=session.settings,
+        )
+        show(view)
 
     def complete(self, shell: Any, event: Any) -> list[str]:
         """Candidates for the word under the cursor, behind ``%track``.

@@ -27,7 +27,7 @@ from nbtrack.errors import KeeperUnavailable, NbtrackError
 from nbtrack.keeper import protocol
 from nbtrack.keeper.address import StoreLock, socket_path
 from nbtrack.operations import dispatch, error_to_plain, to_plain
-from nbtrack.service import Deferred, Service, open_service
+from nbtrack.service import Deferred, Service, Sliced, open_service
 from nbtrack.store.database import Store
 from nbtrack.store.filter_syntax import parser
 from nbtrack.store.location import disk_full, is_store, not_writable
@@ -160,6 +160,11 @@ class Keeper:
                 finally:
                     self._answering -= 1
                     self._busy_at = time.monotonic()
+            elif isinstance(answer, Sliced):
+                for _ in answer.steps:
+                    self._busy_at = time.monotonic()
+                    await asyncio.sleep(0)  # others are answered between two slices
+                answer = answer.finish()
             return {"ok": to_plain(answer)}
         except Exception as problem:  # noqa: BLE001 - whatever went wrong, the asker is told
             return {"error": error_to_plain(_as_nbtrack_error(problem, self._service.store.folder))}
@@ -290,7 +295,11 @@ def _answer_request(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
             for deferred in service.intake.background:
                 deferred.finish(deferred.work())
             answer = dispatch(service, request["operation"], request["arguments"])
-            return {"ok": to_plain(answer.finish(answer.work()) if isinstance(answer, Deferred) else answer)}
+            if isinstance(answer, Deferred):
+                answer = answer.finish(answer.work())
+            elif isinstance(answer, Sliced):
+                answer = answer.result()
+            return {"ok": to_plain(answer)}
         finally:
             opened.close()
     except Exception as problem:  # noqa: BLE001 - as above

@@ -8,7 +8,7 @@ from html import escape
 from nbtrack.analysis.compare import describe_data
 from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
-from nbtrack.entities.ownership import Trash
+from nbtrack.entities.ownership import Collection, Trash
 from nbtrack.entities.runs import Comparison, Difference, RunDetail, RunStatus, RunTable
 from nbtrack.entities.snapshots import NotebookDiff
 from nbtrack.entities.stores import StoreStatus
@@ -18,7 +18,7 @@ from nbtrack.render.grid import Column, folded_line, grid
 from nbtrack.render.health import repair_sentences, verification_facts, verification_sentences
 from nbtrack.render.html_source import bdi, diff_html, fold, source_change, source_html
 from nbtrack.render.numbers import number, size, value, when
-from nbtrack.render.ownership import trash_columns
+from nbtrack.render.ownership import collection_facts, collection_title, trash_columns
 from nbtrack.render.style import STYLE
 from nbtrack.render.views import View
 
@@ -65,6 +65,9 @@ def _body(content: object) -> str:
         case Repair():
             title = "repair" if content.applied else "repair · nothing was changed; --apply does it"
             return heading(title) + _sentences(repair_sentences(content))
+        case Collection():
+            kept = "".join(quiet(sentence) for sentence in content.kept)
+            return heading(collection_title(content)) + _facts(collection_facts(content)) + kept
         case list():
             return _models(content)
     raise TypeError(f"no HTML for {type(content).__name__}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from nbtrack.entities.ownership import Deletion, Trash
+from nbtrack.entities.ownership import Collection, Deletion, Trash
 from nbtrack.render.characters import visible
+from nbtrack.render.facts import Facts
 from nbtrack.render.grid import Column
 from nbtrack.render.numbers import size, when
 
@@ -40,3 +41,26 @@ def trash_columns(trash: Trash, now: datetime | None = None) -> list[Column]:
         Column("what", [contents(deletion) for deletion in deletions], "run"),
         Column("size", [size(deletion.size) for deletion in deletions], "run", right=True),
     ]
+
+
+def collection_title(collection: Collection) -> str:
+    """The space that collecting freed, or would free."""
+    if not collection.dry_run:
+        return f"freed {size(collection.size)}"
+    return f"would free {size(collection.size)} (a dry run: nothing was removed)"
+
+
+def collection_facts(collection: Collection) -> Facts:
+    """What went, or would go."""
+    counted = [
+        ("runs", collection.runs, ""),
+        ("model versions", collection.versions, ""),
+        ("model files", collection.models, " of runs that stay"),
+        ("executions", collection.executions, ""),
+        ("pieces of content", collection.blobs, ""),
+        ("leftover files", collection.files, " of writes that were cut off"),
+    ]
+    facts = [(name, f"{count:,}{what}") for name, count, what in counted if count]
+    if not facts:
+        facts = [("removed", "nothing was old enough")]
+    return [*facts, ("in the database", f"{size(collection.unused)} are unused and are filled first")]

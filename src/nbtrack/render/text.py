@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nbtrack.analysis.compare import describe_data
 from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
-from nbtrack.entities.ownership import Trash
+from nbtrack.entities.ownership import Collection, Trash
 from nbtrack.entities.runs import Comparison, Difference, RunDetail, RunStatus, RunTable
 from nbtrack.entities.snapshots import NotebookDiff
 from nbtrack.entities.stores import StoreStatus
@@ -18,7 +18,7 @@ from nbtrack.render.facts import artifact_text, difference_cells, model_facts, r
 from nbtrack.render.grid import Column, folded_line, grid
 from nbtrack.render.health import repair_sentences, verification_facts, verification_sentences
 from nbtrack.render.numbers import number, size, value, when
-from nbtrack.render.ownership import trash_columns
+from nbtrack.render.ownership import collection_facts, collection_title, trash_columns
 from nbtrack.render.text_layout import columns_that_fit, dim, facts, heading, join, line, ruled, source_lines
 from nbtrack.render.text_source import diff_lines, source_change
 from nbtrack.render.views import View
@@ -82,6 +82,9 @@ def _lines(content: object, width: int, now: datetime | None) -> list[Text]:
         case Repair():
             title = "repair" if content.applied else "repair · nothing was changed; --apply does it"
             return [heading(title), *_sentences(repair_sentences(content))]
+        case Collection():
+            kept = [line("! ", visible(sentence, 500)) for sentence in content.kept]
+            return [heading(collection_title(content)), *facts(collection_facts(content)), *kept]
         case list():
             return _models(content, width, now)
     raise TypeError(f"no text for {type(content).__name__}")

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
-from nbtrack.entities.ownership import Trash
+from nbtrack.entities.ownership import Collection, Trash
 from nbtrack.entities.runs import Comparison, RunDetail, RunTable
 from nbtrack.entities.snapshots import NotebookDiff
 from nbtrack.entities.stores import StoreStatus
@@ -23,6 +23,7 @@ Shown: TypeAlias = (
     | Trash
     | Verification
     | Repair
+    | Collection
     | str
 )
 
@@ -31,9 +32,9 @@ Shown: TypeAlias = (
 class View:
     """One answer of the command tree.
 
-    ``kind`` is ``runs``, ``run``, ``comparison``, ``diff``, ``model``, ``models``, ``status``, ``trash``, ``verification``,
-    ``repair``, ``text`` (help and sentences) or ``json`` (the content is JSON text, to be printed as it is). Each of
-    ``hints`` is a line that says what to do next. ``exit_status`` is that of the command in a terminal.
+    ``kind`` is ``runs``, ``run``, ``comparison``, ``diff``, ``model``, ``models``, ``status``, ``trash``, ``collection``,
+    ``verification``, ``repair``, ``text`` (help and sentences) or ``json`` (the content is JSON text, to be printed as it
+    is). Each of ``hints`` is a line that says what to do next. ``exit_status`` is that of the command in a terminal.
     """
 
     kind: str

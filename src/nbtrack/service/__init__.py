@@ -5,7 +5,7 @@ A surface reaches these through `nbtrack.operations`; nothing here knows a surfa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nbtrack.service.intake import Intake
     from nbtrack.service.models import Models
     from nbtrack.service.repair import Repairer
+    from nbtrack.service.retention import Collector
     from nbtrack.service.runs import Runs
     from nbtrack.service.search import Search
     from nbtrack.service.snapshots import Snapshots
@@ -32,6 +33,20 @@ class Deferred:
 
 
 @dataclass(frozen=True, slots=True)
+class Sliced:
+    """An answer that takes long and works on the store: each of `steps` is short, and others may be answered in between."""
+
+    steps: Iterator[None]
+    finish: Callable[[], Any]
+
+    def result(self) -> Any:
+        """The answer, made at once."""
+        for _ in self.steps:
+            pass
+        return self.finish()
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """The use cases on one open store."""
 
@@ -46,6 +61,7 @@ class Service:
     repairs: Repairer
     backups: Backups
     search: Search
+    retention: Collector
 
     def noun(self, name: str) -> Any:
         """The use cases of a noun, by the name that operations use."""
@@ -59,6 +75,7 @@ class Service:
             "repairs": self.repairs,
             "backups": self.backups,
             "search": self.search,
+            "retention": self.retention,
         }
         return nouns[name]
 
@@ -69,6 +86,7 @@ def open_service(store: Store, keeper: str) -> Service:
     from nbtrack.service.intake import Intake
     from nbtrack.service.models import Models
     from nbtrack.service.repair import Repairer
+    from nbtrack.service.retention import Collector
     from nbtrack.service.runs import Runs
     from nbtrack.service.search import Search
     from nbtrack.service.snapshots import Snapshots
@@ -93,4 +111,5 @@ def open_service(store: Store, keeper: str) -> Service:
         repairs=Repairer(store, intake),
         backups=Backups(store, intake),
         search=Search(store),
+        retention=Collector(store),
     )

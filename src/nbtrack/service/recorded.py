@@ -36,6 +36,7 @@ class Recorded:
         self._store = store
         self._points = points
         self._known_runs: set[str] = set()
+        self._purges = 0
         self.used: list[Path] = []
         self.background: list[Deferred] = []
         self._begun: dict[str, list[str]] = {}
@@ -73,16 +74,31 @@ class Recorded:
             self._points.name(name, record)
             return
         run = getattr(record, "run", None)
-        if run is not None and not isinstance(record, records.RunStarted):
-            self.check_run(run)
+        if isinstance(record, records.RunStarted):
+            if self._store.trash.is_entombed("run", record.run):
+                return
+        elif run is not None and not self.check_run(run):
+            return
         self._take[type(record)](record)
 
-    def check_run(self, run: str) -> None:
-        """Raise `LookupError` if the run is not in the store."""
+    def check_run(self, run: str) -> bool:
+        """Whether the run is in the store; not if it was deleted for good, and what comes late of it is let go.
+
+        Raises
+        ------
+        LookupError
+            If it never was there.
+        """
+        if self._purges != self._store.trash.purges:
+            self._purges = self._store.trash.purges
+            self._known_runs.clear()
         if run not in self._known_runs:
             if not self._store.runs.has(run):
+                if self._store.trash.is_entombed("run", run):
+                    return False
                 raise LookupError(f"the run {run} is not in the store")
             self._known_runs.add(run)
+        return True
 
     def _incoming(self, file: str) -> Path | None:
         """The file that a record points at; its name is ours, so anything that looks like a path is refused."""

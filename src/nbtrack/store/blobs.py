@@ -46,7 +46,7 @@ class Blobs:
     def put(self, content: bytes) -> str:
         """Store `content` once and return its digest. To be called inside a transaction."""
         digest = digest_of(content)
-        if self.has(digest):
+        if self._has_again(digest):
             return digest
         packed = zlib.compress(content, 1)
         codec, stored = ("zlib", packed) if len(packed) < len(content) else ("", content)
@@ -67,7 +67,7 @@ class Blobs:
                 checksum.update(chunk)
                 size += len(chunk)
         digest = f"{ALGORITHM}:{checksum.hexdigest()}"
-        if self.has(digest):
+        if self._has_again(digest):
             return digest
         stored_size = stored_checksum = 0
         with path.open("rb") as source, self._new_file(digest) as file:
@@ -84,6 +84,31 @@ class Blobs:
             next(self._connection.execute("SELECT 1 FROM blobs WHERE digest = ?", (digest,)), None)
             is not None
         )
+
+    def _has_again(self, digest: str) -> bool:
+        """Whether the content is there; if nothing referred to it, its time of grace begins anew."""
+        if not self.has(digest):
+            return False
+        self._connection.execute("DELETE FROM orphans WHERE digest = ?", (digest,))
+        return True
+
+    def folders(self) -> list[Path]:
+        """The folders that hold the files."""
+        return sorted(path for path in self._folder.glob("[0-9a-f][0-9a-f]") if path.is_dir())
+
+    def strays(self, folder: Path, before: float) -> list[Path]:
+        """The files of a folder that no row names and that were written before a moment (Unix time in seconds).
+
+        A write that was cut off leaves such: a temporary file, or a whole one whose row was not committed. To be called
+        inside a transaction, so that nobody is about to name one.
+        """
+        found = []
+        for path in folder.iterdir():
+            named = self.has(f"{ALGORITHM}:{path.name}")
+            with contextlib.suppress(FileNotFoundError):
+                if not named and path.is_file() and path.stat().st_mtime < before:
+                    found.append(path)
+        return found
 
     def get(self, digest: str) -> bytes:
         """The content of a blob, checked against its hash.

@@ -55,7 +55,10 @@ class Metrics:
         times
             When each was logged, Unix time in nanoseconds; milliseconds are kept.
         """
-        (key,) = next(self._connection.execute("SELECT key FROM runs WHERE id = ?", (run,)))
+        row = next(self._connection.execute("SELECT key FROM runs WHERE id = ?", (run,)), None)
+        if row is None:
+            return  # points that come late, of a run that was deleted for good
+        (key,) = row
         number = self._names.number("metric", name)
         old = self._summary(key, number)
         if steps is None:

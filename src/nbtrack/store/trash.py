@@ -27,6 +27,8 @@ class Trash:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
+        self.purges = 0
+        """How often something was deleted for good by this connection: whoever remembers runs by their ids looks at it."""
 
     def _all(self, sql: str, bindings: Sequence[Any] = ()) -> list[Any]:
         return self._connection.execute(sql, bindings).fetchall()
@@ -149,6 +151,7 @@ class Trash:
 
     def entomb(self, kind: str, ids: Iterable[str], time: int) -> None:
         """Leave a mark for what is deleted for good, so that no merge and no late record brings it back."""
+        self.purges += 1
         self._connection.executemany(
             "INSERT OR IGNORE INTO tombstones (kind, id, time) VALUES (?, ?, ?)",
             [(kind, identifier, time) for identifier in ids],
