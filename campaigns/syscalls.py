@@ -248,17 +248,15 @@ CAMPAIGN = Campaign(
             "store/blobs.py",
             (
                 (
-                    "        if inline is None:\n            with self._new_file(digest) as file:\n"
-                    "                file.write(stored)\n",
-                    "",
+                    "        if inline is None:\n            with self._new_file(digest) as file:\n",
+                    "        if inline is None:\n"
+                    "            self._insert(digest, len(content), len(stored), codec, zlib.crc32(stored), inline)\n"
+                    "            self._connection.execute('COMMIT; BEGIN')\n"
+                    "            with self._new_file(digest) as file:\n",
                 ),
                 (
-                    "        self._insert(digest, len(content), len(stored), codec, inline)\n",
-                    "        self._insert(digest, len(content), len(stored), codec, inline)\n"
-                    "        if inline is None:\n"
-                    "            self._connection.execute('COMMIT; BEGIN')\n"
-                    "            with self._new_file(digest) as file:\n"
                     "                file.write(stored)\n",
+                    "                file.write(stored)\n            return digest\n",
                 ),
             ),
         ),
