@@ -13,6 +13,7 @@ from nbtrack.entities.health import Finding, Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Collection, Deletion, Trash
 from nbtrack.entities.runs import RunDetail, RunRow, RunStatus, RunTable
+from nbtrack.entities.search import FoundLine, Hit, Passage, Place, SearchResult
 from nbtrack.entities.snapshots import NotebookDiff, Snapshot
 from nbtrack.entities.stores import Backup, StoreStatus
 from nbtrack.errors import InvalidInput, NotFound
@@ -33,6 +34,24 @@ VERSION = ModelVersion(
 )  # fmt: skip
 
 DELETION = Deletion(time="2026-11-21T10:00:00Z", runs=["a/forest-1"], versions=["churn/1", "churn/2"], size=1)
+
+
+RESULT = SearchResult(
+    text="focal",
+    hits=[
+        Hit(
+            passages=[
+                Passage(place=Place.SOURCE, lines=[FoundLine(number=4, text="a = Focal(<b>)", marks=[[4, 9]])], more=2),
+                Passage(place=Place.ERROR, lines=[FoundLine(number=12, text="\x1bfocal", marks=[[1, 6]])]),
+            ],
+            moment="2026-11-21T10:00:00Z", times=3, run="forest-1", run_id="id1", experiment="quickstart",
+            notebook="a.ipynb", cell_id="c", execution="e", execution_count=7, outcome="error",
+        ),
+        Hit(passages=[], moment="2026-11-21T10:00:00Z"),
+    ],
+    more=True,
+    waiting=2,
+)  # fmt: skip
 
 
 class Store:
@@ -83,6 +102,8 @@ class Store:
                 return Collection(
                     dry_run=arguments["dry_run"], runs=2, size=1000, unused=20_000_000, kept=["a stays."]
                 )
+            case "search.cells":
+                return RESULT
             case "trash.content":
                 return Trash(deletions=[DELETION], size=1)
             case "trash.delete" | "trash.undo" | "trash.restore":
@@ -145,6 +166,39 @@ def test_runs_asks_for_what_was_typed() -> None:
     assert store.asked[-1][1]["sort"] == ["params.`a,b`", "lr"]
 
 
+def test_search_asks_for_words_and_phrases() -> None:
+    store = Store()
+    asked = {"within": None, "limit": 20, "experiment": "here"}
+    for words, text in (
+        (["focal", "loss"], "focal loss"),
+        (["focal loss"], '"focal loss"'),
+        (["focal loss", "gamma*"], '"focal loss" gamma*'),
+        (['"focal loss" gamma'], '"focal loss" gamma'),
+    ):
+        view = run_command(["search", *words], store, experiment="here")
+        assert store.asked[-1] == ("search.cells", {**asked, "text": text})
+    assert view.hints == ("--limit 100 lists more",)
+    run_command(["search", "x", "--all", "--in", "error", "--limit", "3"], store, experiment="here")
+    expected = {"text": "x", "within": "error", "limit": 3, "experiment": None}
+    assert store.asked[-1] == ("search.cells", expected)
+
+
+def test_a_search_shows_the_lines_with_what_was_found() -> None:
+    view = run_command(["search", "focal"], Store())
+    lines = to_text(view).splitlines()
+    assert lines[0].startswith("quickstart/forest-1 · [7] · a.ipynb · 2026-11-21 ")
+    assert lines[0].endswith(" · error · 3 times")
+    assert lines[1] == "     4  a = Focal(<b>)"
+    assert lines[2].strip() == "+ 2 more lines"
+    assert lines[3:5] == ["  error", "    12  ␛focal"]
+    assert lines[6].startswith("outside of runs")
+    assert lines[-2] == "2 found · there are more · 2 cells are not indexed yet; ask again in a moment"
+    html = to_html(view)
+    assert "a = <mark>Focal</mark>(&lt;b&gt;)" in html
+    assert "␛<mark>focal</mark>" in html
+    assert "\x1b[" in to_text(view, colour=True)
+
+
 def test_the_current_experiment_is_meant_unless_said_otherwise() -> None:
     store = Store()
     for words, expected in (
@@ -172,6 +226,7 @@ def test_runs_as_json_is_a_list_of_objects() -> None:
     [
         ["runs"], ["show", "forest-1"], ["compare", "forest-1", "forest-2"], ["diff", "forest-1", "forest-2"],
         ["register", "forest-1", "churn"], ["models"], ["doctor"], ["verify"], ["repair"],
+        ["search", "focal"],
         ["backup", "copy"],
         ["delete", "forest-1"], ["trash"], ["undo"], ["undelete", "forest-1"], ["gc"],
     ],
@@ -252,7 +307,7 @@ def test_gc_follows_the_settings_unless_told_otherwise(monkeypatch: pytest.Monke
     [
         (["run"], "did you mean runs?"),
         (["comprae", "a", "b"], "did you mean compare?"),
-        (["zzz"], "there are runs, show, compare"),
+        (["zzz"], "there are runs, search, show, compare"),
         (["runs", "--srot", "x"], "No such option"),
         (["runs", "--limit", "x"], "not a valid integer"),
         (["runs", "--limit", "0"], "not in the range"),

@@ -15,6 +15,7 @@ from nbtrack.store.location import is_store, resolve_store
 if TYPE_CHECKING:
     from nbtrack.client.models import Models
     from nbtrack.client.runs import Runs
+    from nbtrack.client.search import Found
     from nbtrack.entities.ownership import Collection, Deletion, Trash
 
 
@@ -41,6 +42,28 @@ class Client:
     def path(self) -> Path:
         """The store's folder."""
         return self._proxy.store
+
+    def search(
+        self, text: str, *, within: str | None = None, limit: int = 20, experiment: str | None = None
+    ) -> Found:
+        """Find cells by words in their source, output, traceback or notes, best first.
+
+        Parameters
+        ----------
+        text
+            Words that must all be in one text; ``'"focal loss"'`` is a phrase, ``'foc*'`` the beginning of a word.
+        within
+            Look only there: ``source``, ``output``, ``error`` or ``note``.
+        limit
+            Hits at most, 500 in all.
+        experiment
+            Only runs of this experiment.
+        """
+        from nbtrack.client.search import Found
+
+        return Found(
+            self._proxy.ask("search.cells", text=text, within=within, limit=limit, experiment=experiment)
+        )
 
     def trash(self) -> Trash:
         """What was deleted and may still be taken back, newest first."""

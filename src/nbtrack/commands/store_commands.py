@@ -16,6 +16,7 @@ from nbtrack.commands.answers import in_experiment as _in_experiment
 from nbtrack.commands.answers import pairs
 from nbtrack.commands.grammar import Asking, Command, Tree
 from nbtrack.commands.health_commands import doctor, repair, verify
+from nbtrack.commands.search_commands import search
 from nbtrack.commands.sharing import backup
 from nbtrack.commands.trash_commands import TRASH_COMMANDS
 from nbtrack.entities.models import ModelVersion, RegisteredModel
@@ -37,6 +38,7 @@ def command_tree() -> Tree:
         help="Look at what notebooks did: runs, params, metrics, code, data and models.",
         examples=(
             'runs "accuracy > 0.9 and max_depth <= 5" --sort -accuracy',
+            'search "focal loss"',
             "show forest-3",
             "compare forest-1 forest-3",
             "diff forest-1 forest-3",
@@ -45,6 +47,7 @@ def command_tree() -> Tree:
     )
     for command in (
         runs,
+        search,
         show,
         compare,
         diff,

@@ -10,6 +10,7 @@ from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Collection, Trash
 from nbtrack.entities.runs import Comparison, Difference, RunDetail, RunStatus, RunTable
+from nbtrack.entities.search import SearchResult
 from nbtrack.entities.snapshots import NotebookDiff
 from nbtrack.entities.stores import StoreStatus
 from nbtrack.render.characters import visible
@@ -19,6 +20,7 @@ from nbtrack.render.health import repair_sentences, verification_facts, verifica
 from nbtrack.render.html_source import bdi, diff_html, fold, source_change, source_html
 from nbtrack.render.numbers import number, size, value, when
 from nbtrack.render.ownership import collection_facts, collection_title, trash_columns
+from nbtrack.render.search import search_html
 from nbtrack.render.style import STYLE
 from nbtrack.render.views import View
 
@@ -44,6 +46,8 @@ def _body(content: object) -> str:
             return _comparison(content)
         case NotebookDiff():
             return diff_html(content)
+        case SearchResult():
+            return search_html(content)
         case ModelVersion():
             title = f"{visible(content.model, 60)} · version {content.version}"
             return heading(title) + _facts(model_facts(content))

@@ -11,6 +11,7 @@ from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Collection, Trash
 from nbtrack.entities.runs import Comparison, Difference, RunDetail, RunStatus, RunTable
+from nbtrack.entities.search import SearchResult
 from nbtrack.entities.snapshots import NotebookDiff
 from nbtrack.entities.stores import StoreStatus
 from nbtrack.render.characters import visible
@@ -19,6 +20,7 @@ from nbtrack.render.grid import Column, folded_line, grid
 from nbtrack.render.health import repair_sentences, verification_facts, verification_sentences
 from nbtrack.render.numbers import number, size, value, when
 from nbtrack.render.ownership import collection_facts, collection_title, trash_columns
+from nbtrack.render.search import search_lines
 from nbtrack.render.text_layout import columns_that_fit, dim, facts, heading, join, line, ruled, source_lines
 from nbtrack.render.text_source import diff_lines, source_change
 from nbtrack.render.views import View
@@ -62,6 +64,8 @@ def _lines(content: object, width: int, now: datetime | None) -> list[Text]:
             return _comparison(content, width)
         case NotebookDiff():
             return diff_lines(content)
+        case SearchResult():
+            return search_lines(content, now)
         case ModelVersion():
             return [
                 heading(f"{visible(content.model, 60)} · version {content.version}"),

@@ -9,6 +9,7 @@ from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Collection, Trash
 from nbtrack.entities.runs import Comparison, RunDetail, RunTable
+from nbtrack.entities.search import SearchResult
 from nbtrack.entities.snapshots import NotebookDiff
 from nbtrack.entities.stores import StoreStatus
 
@@ -17,6 +18,7 @@ Shown: TypeAlias = (
     | RunDetail
     | Comparison
     | NotebookDiff
+    | SearchResult
     | ModelVersion
     | list[RegisteredModel]
     | StoreStatus
@@ -32,9 +34,10 @@ Shown: TypeAlias = (
 class View:
     """One answer of the command tree.
 
-    ``kind`` is ``runs``, ``run``, ``comparison``, ``diff``, ``model``, ``models``, ``status``, ``trash``, ``collection``,
-    ``verification``, ``repair``, ``text`` (help and sentences) or ``json`` (the content is JSON text, to be printed as it
-    is). Each of ``hints`` is a line that says what to do next. ``exit_status`` is that of the command in a terminal.
+    ``kind`` is ``runs``, ``run``, ``comparison``, ``diff``, ``search``, ``model``, ``models``, ``status``, ``trash``,
+    ``collection``, ``verification``, ``repair``, ``text`` (help and sentences) or ``json`` (the content is JSON text, to be
+    printed as it is). Each of ``hints`` is a line that says what to do next. ``exit_status`` is that of the command in a
+    terminal.
     """
 
     kind: str
