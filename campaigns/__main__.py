@@ -22,7 +22,7 @@ from pathlib import Path
 from campaigns.campaign import SHOWN, Campaign, NotPossible, Order, Tally
 from campaigns.weakened import NoSuchPlace, build
 
-CAMPAIGNS = ("kill", "kernels", "syscalls", "powercut", "journal")
+CAMPAIGNS = ("kill", "kernels", "syscalls", "powercut", "journal", "states")
 """The modules that have a campaign."""
 
 HELD, VIOLATED, NOT_POSSIBLE, BROKEN = 0, 1, 3, 4
