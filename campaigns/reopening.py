@@ -15,7 +15,7 @@ from nbtrack import Client, NbtrackError
 from nbtrack.keeper.address import StoreLock
 from nbtrack.keeper.proxy import KeeperProxy
 from nbtrack.operations import dispatch, to_entity, to_plain
-from nbtrack.service import Deferred, Service, open_service
+from nbtrack.service import Deferred, Service, Sliced, open_service
 from nbtrack.store.database import Store
 
 UNDER_WAY = 5.0
@@ -31,7 +31,13 @@ class InProcess:
     def call(self, operation: str, /, **arguments: Any) -> Any:
         """As the socket would answer."""
         answer = dispatch(self._service, operation, arguments)
-        return to_plain(answer.finish(answer.work()) if isinstance(answer, Deferred) else answer)
+        if isinstance(answer, Deferred):
+            answer = answer.finish(answer.work())
+        elif isinstance(answer, Sliced):
+            for _ in answer.steps:
+                pass
+            answer = answer.finish()
+        return to_plain(answer)
 
     def ask(self, operation: str, /, **arguments: Any) -> Any:
         """The answer as the operation's entity."""

@@ -26,7 +26,7 @@ from campaigns.ledger import Ledger
 from campaigns.reopening import reopened
 from campaigns.strace import PATIENCE, Point, need_strace, run_with, touching
 from campaigns.weakened import Weakening
-from campaigns.workload import Kept
+from campaigns.workload import Kept, calls, kept
 from nbtrack import NbtrackError
 from nbtrack.store.location import create_store
 
@@ -41,10 +41,11 @@ recording process whose disk stays full to its end can keep no more than fits.""
 OLD_STORE = Path(__file__).parent / "data" / "store-0001.zip"
 """A store as the first schema left it, with what must be in it. The names of machine and user are taken out."""
 
-_ANSWER = "import sys; from nbtrack.keeper.process import answer_once; answer_once(sys.argv[1])"
-
-
 STATUS = json.dumps({"operation": "store.status", "arguments": {}})
+DELETE = json.dumps({"operation": "trash.delete", "arguments": {"runs": ["w/w-0-1"]}})
+COLLECT = json.dumps(
+    {"operation": "retention.collect", "arguments": {"trash_days": 0, "grace_days": 0, "compact": True}}
+)
 
 _ANSWER = "import sys; from nbtrack.keeper.process import answer_once; answer_once(sys.argv[1])"
 
@@ -107,6 +108,44 @@ class Recorded:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What a worker recorded is in the store, and its first run is about to be deleted, or to be freed.
+
+    Attributes
+    ----------
+    freed
+        Whether it is in the trash before, and may be gone afterwards.
+    """
+
+    freed: bool
+
+    def prepare(self, folder: Path) -> None:
+        """Take all of it in."""
+        _MIXED.prepare(folder)
+        _answer(folder, STATUS)
+        if self.freed:
+            _answer(folder, DELETE)
+
+    def check(self, folder: Path, tally: Tally, where: str) -> None:
+        """The first run is there, or comes back whole out of the trash, or was freed; the others are there."""
+        made = kept(calls(_MIXED.seed, "w", _MIXED.most))
+        with reopened(_store(folder), tally, where) as client:
+            if client.trash().deletions:
+                client.undo()
+            elif self.freed:
+                del made["w-0"]
+            check_runs(client, tally, where, "w", made, made)
+
+
+def _answer(folder: Path, request: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _ANSWER, str(_store(folder))], input=request.encode(), capture_output=True
+    )
+    if done.returncode != 0 or b'"ok"' not in done.stdout[:100]:
+        raise RuntimeError(f"{request} was answered by {done.stdout[:500]!r} {done.stderr[-500:]!r}")
+
+
 class OldStore:
     """A store of the first schema, to be migrated."""
 
@@ -157,6 +196,8 @@ TARGETS = (
     Target("open", NewStore.prepare, NewStore.check),
     Target("put and commit", _MIXED.prepare, _MIXED.check),
     Target("drain", _MANY.prepare, _MANY.check),
+    Target("delete", Deleted(False).prepare, Deleted(False).check, request=DELETE),
+    Target("gc", Deleted(True).prepare, Deleted(True).check, request=COLLECT),
     Target("migrate", OldStore.prepare, OldStore.check),
 )
 
