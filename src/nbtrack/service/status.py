@@ -6,7 +6,6 @@ import contextlib
 import time
 from pathlib import Path
 
-from nbtrack.entities.runs import RunStatus
 from nbtrack.entities.stores import StoreStatus
 from nbtrack.store import processes, surroundings
 from nbtrack.store.database import DATABASE, Store
@@ -73,7 +72,7 @@ class Status:
             sqlite=apsw.sqlite_lib_version(),
             keeper=self._keeper,
             runs=store.runs.count(),
-            running=store.runs.count(RunStatus.RUNNING),
+            running=store.runs.count_running(),
             executions=store.executions.count(),
             models=len(store.models.names()),
             database_size=self._database_size(),

@@ -267,11 +267,17 @@ class Runs:
             found[kind][name] = number
         return KnownNames(params=found["param"], metrics=found["metric"], tags=found["tag"])
 
-    def count(self, status: RunStatus | None = None) -> int:
-        """How many runs there are, or how many of a status."""
+    def count(self) -> int:
+        """How many runs there are."""
+        # SQLite counts all rows, and those of the partial index of the trash, without reading a run.
         (count,) = self._one(
-            f"SELECT count(*) FROM runs WHERE {_LIVE} AND (?1 IS NULL OR status = ?1)", (status,)
+            "SELECT (SELECT count(*) FROM runs) - (SELECT count(*) FROM runs WHERE deleted IS NOT NULL)"
         )
+        return int(count)
+
+    def count_running(self) -> int:
+        """How many runs are running."""
+        (count,) = self._one(f"SELECT count(*) FROM runs WHERE status = 'running' AND {_LIVE}")
         return int(count)
 
     def search(
