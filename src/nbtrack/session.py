@@ -131,7 +131,7 @@ class Session:
             self.journal.open()
         except OSError as problem:
             raise not_writable(self.store, problem) from problem
-        self.proxy.journal = self.process
+        self.proxy.journal, self.proxy.before = self.process, self.save
         self.recorder = Recorder(
             self.append,
             self.store / "incoming",
@@ -301,6 +301,10 @@ class Session:
         self.recorder.pending.settle()
         self.journal.sync()
         sync_folder(self.store / "incoming")
+
+    def save(self) -> None:
+        """Write what waits in memory, if the disk has room again: whoever asks next finds it in the answer."""
+        self.journal.retry(at_once=True)
 
     def close(self) -> None:
         """End the process's run and the journal; the keeper does the rest. A second time does nothing."""

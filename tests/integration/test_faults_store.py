@@ -28,19 +28,19 @@ def check_cell(kernel: Any, name: str) -> str:
     return str(answer.line)
 
 
-@pytest.fixture
-def small_disk(folder: Path) -> Iterator[Path]:
-    """A disk of 32 MB; where nothing can be mounted (a container without the right), the folder itself."""
-    place = folder / "disk"
+def mount(place: Path) -> bool:
+    """Mount a disk of 32 MB; False where that is not allowed, as in most containers."""
     place.mkdir()
-    mounted = (
-        subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(place)], capture_output=True
-        ).returncode
-        == 0
-        if shutil.which("mount")
-        else False
-    )
+    order = ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(place)]
+    return bool(shutil.which("mount")) and not subprocess.run(order, capture_output=True).returncode
+
+
+@pytest.fixture(params=["disk", "limit"])
+def small_disk(folder: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A folder on a disk of 32 MB; with "limit", and where nothing can be mounted, on the disk that is there."""
+    place = folder / "disk"
+    mounted = request.param == "disk" and mount(place)
+    place.mkdir(exist_ok=True)
     yield place
     if mounted:
         subprocess.run(["umount", "-l", str(place)], check=True, capture_output=True)

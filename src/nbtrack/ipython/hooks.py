@@ -291,6 +291,7 @@ class CellHooks:
                 session.recorder.end_run(run, status, end.traceback)
                 if session.run is run:
                     session.run = self.bracket
+        session.save()
         if frame.problem is not None:
             show_problem(frame.problem)
         if run is None:

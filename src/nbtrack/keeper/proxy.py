@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,8 @@ class KeeperProxy:
         self._patience = patience
         self.journal: str | None = None
         """The journal of this process, which an answer must include; without one, an answer includes all journals."""
+        self.before: Callable[[], object] = lambda: None
+        """Called before a question: puts what this process still holds where the keeper looks; must not raise."""
         self.store = Path(store)
         self._settings = settings or Settings(self.store.parent)
         self._idle: list[socket.socket] = []
@@ -83,6 +86,7 @@ class KeeperProxy:
     def _request(self, operation: str, arguments: dict[str, Any], start: float, answer: float) -> Any:
         if not is_store(self.store):
             raise KeeperUnavailable(f"The store {self.store} is gone; load nbtrack again to make a new one.")
+        self.before()
         request = {"version": __version__, "operation": operation, "arguments": arguments}
         if self.journal is not None:
             request["journal"] = self.journal

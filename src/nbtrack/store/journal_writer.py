@@ -332,11 +332,12 @@ class JournalWriter:
         self.position, self._writing = max(self.position, start + written), False
         return True
 
-    def retry(self) -> None:
-        """Try to write what waits in memory, unless that was tried just now."""
-        with self._lock:
-            if time.monotonic() >= self._retry_at:
-                self._save()
+    def retry(self, *, at_once: bool = False) -> None:
+        """Try to write what waits in memory; unless `at_once`, only if that was not tried just now."""
+        if self._is_in_memory():
+            with self._lock:
+                if at_once or time.monotonic() >= self._retry_at:
+                    self._save()
 
     def _save(self) -> None:
         """Write what waits in memory, in order, as far as there is space."""
