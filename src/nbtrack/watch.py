@@ -7,6 +7,7 @@ that a device had not finished, syncs what no keeper takes in, and starts a keep
 from __future__ import annotations
 
 import contextlib
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -42,28 +43,32 @@ class Watch:
         self._proxy = proxy
         self._settle = settle
         self._note = note
-        self._woken = threading.Event()
+        self._calls: queue.SimpleQueue[None] = queue.SimpleQueue()
+        # An event's lock would be waited for by the handler of a signal that comes while its own thread sets the event.
         self._ended = False
         self._pause, self._start_at = 2.0, 0.0
 
     def start(self) -> None:
         """Begin to watch; where no thread can be started, log calls do without."""
-        self._journal.wake = self._woken.set
+        self._journal.wake = self._wake
         with contextlib.suppress(RuntimeError):
             threading.Thread(target=self._run, name="nbtrack-watch", daemon=True).start()
+
+    def _wake(self) -> None:
+        self._calls.put(None)
 
     def end(self) -> None:
         """Stop watching, without waiting for it."""
         self._ended = True
-        self._woken.set()
+        self._wake()
 
     def _run(self) -> None:
         due = time.monotonic() + INTERVAL
         while True:
-            self._woken.wait(max(0.0, due - time.monotonic()))
+            with contextlib.suppress(queue.Empty):
+                self._calls.get(timeout=max(0.0, due - time.monotonic()))
             if self._ended:
                 return
-            self._woken.clear()
             try:
                 while self._journal.prepare() and not self._ended:
                     time.sleep(0)  # let the loop go on between two parts

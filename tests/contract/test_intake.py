@@ -317,9 +317,10 @@ def test_the_journal_of_a_dead_process_is_removed_with_what_it_had_prepared(
     monkeypatch.setattr("test_intake.this_process", lambda: identity)
     recording = Recording(tmp_path)
     run = recording.run()
-    log_many(recording, run, 10)
+    log_many(recording, run, 5_000)
     before = time.time_ns()
     recording.journal.prepare()
+    assert len(files(recording)) == 2
     with recording.journal.path.open("r+b") as file:
         file.truncate(recording.journal.position - 7)
     recording.drain()

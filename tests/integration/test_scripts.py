@@ -166,7 +166,7 @@ def test_strict_durability_is_a_setting(folder: Path) -> None:
         """
         import os
         synced, real = [], os.fsync
-        os.fsync = lambda file: (synced.append(file), real(file))[1]
+        os.fsync = os.fdatasync = lambda file: (synced.append(file), real(file))[1]
         import nbtrack
         nbtrack.log(loss=1.0)
         before = len(synced)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import math
 import os
 import random
@@ -222,7 +223,10 @@ def test_a_write_that_the_full_disk_cut_short_is_taken_back(
     opened.log("r", series, {"a": 1.0})
     real = os.pwrite
     with monkeypatch.context() as disk:
-        disk.setattr(os, "pwrite", lambda file, content, start: real(file, content[:5], start))
+        disk.setattr(
+            "nbtrack.store.journal_writer._write_at",
+            lambda file, content, start: real(file, content[:5], start),
+        )
         opened.log("r", series, {"a": 2.0})
         assert values_of(tmp_path) == [1.0]
     opened.close()
@@ -232,35 +236,46 @@ def test_a_write_that_the_full_disk_cut_short_is_taken_back(
 def test_threads_and_interrupts_leave_every_record_whole(writer: JournalWriter, tmp_path: Path) -> None:
     series: dict[str, int] = {}
     handled: dict[str, int] = {}
-    state = {"armed": False, "interrupts": 0}
+    state = {"armed": False, "interrupts": 0, "handled": 0, "depth": 0}
 
     def interrupt(signum: int, frame: object) -> None:
-        writer.log("handler", handled, {"b": 1.0})  # a handler that logs itself
-        if state["armed"]:
+        state["depth"] += 1
+        try:
+            if (
+                state["depth"] <= 3
+            ):  # the next signal may interrupt it, but on a slow machine they must not pile up
+                writer.log("handler", handled, {"b": float(state["handled"])})  # it logs itself
+                state["handled"] += 1
+        finally:
+            state["depth"] -= 1
+            signal.setitimer(signal.ITIMER_REAL, 0.0005 if state["handled"] % 3 else 0.00002)
+        if state["armed"] and not state["depth"]:
             state["armed"] = False
             state["interrupts"] += 1
             raise KeyboardInterrupt
 
+    gc.disable()  # an interrupt in a callback of the collector is printed and not raised
     before = signal.signal(signal.SIGALRM, interrupt)
     others = [
         threading.Thread(target=lambda: [writer.log("t", {}, {"c": 1.0}) for _ in range(1_000)]) for _ in "12"
     ]
     for other in others:
         other.start()
-    signal.setitimer(signal.ITIMER_REAL, 0.002, 0.0005)
     returned: list[float] = []
-    value = 0.0
-    while state["interrupts"] < 50:
-        value += 1.0  # one that was interrupted is not tried again: it may have been written
+    signal.setitimer(signal.ITIMER_REAL, 0.002)
+    for value in range(100_000):  # one that was interrupted is not tried again: it may have been written
         try:
             state["armed"] = True
-            writer.log("r", series, {"a": value})
-            returned.append(value)
+            writer.log("r", series, {"a": float(value)})
+            returned.append(float(value))
             state["armed"] = False
         except KeyboardInterrupt:
-            pass
+            if state["interrupts"] == 50:
+                break
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
+    gc.enable()
     for other in others:
         other.join()
     writer.close()
@@ -268,7 +283,133 @@ def test_threads_and_interrupts_leave_every_record_whole(writer: JournalWriter, 
     assert found == sorted(set(found))
     assert set(returned) <= set(found)
     assert len(values_of(tmp_path, "c")) == 2_000
-    assert len(values_of(tmp_path, "b")) >= 50
+    assert len(set(values_of(tmp_path, "b"))) == len(values_of(tmp_path, "b")) >= state["handled"] > 0
+
+
+def fill(writer: JournalWriter, series: dict[str, int]) -> int:
+    """Fill the file but for less than a point, and return how many points were logged."""
+    writer.append(records.RunNoted(run="r", note="x" * (writer._current.limit - writer.position - 1_000)))
+    count = 0
+    while count < 2 or writer._current.limit - writer.position >= 40:
+        writer.log("r", series, {"a": float(count)})
+        count += 1
+    return count
+
+
+def test_a_handler_that_logs_while_room_is_made_makes_none_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not segments.can_be_mapped(tmp_path):
+        pytest.skip("files in the temporary folder cannot be mapped")
+    opened = JournalWriter(tmp_path / "a.journal")
+    opened.open()
+    series: dict[str, int] = {}
+    handled: dict[str, int] = {}
+    real, begun = segments.create, []
+
+    def interrupted(path: Path, size: int, *, mapped: bool) -> segments.Segment:
+        begun.append(path)
+        for when in range(20):  # before the file is there and behind it, as signals come
+            opened.log("handler", handled, {"b": float(when)})
+            if when == 10:
+                segment = real(path, size, mapped=mapped)
+        return segment
+
+    monkeypatch.setattr(segments, "create", interrupted)
+    count = fill(opened, series)
+    opened.log("r", series, {"a": float(count)})
+    opened.log("handler", handled, {"b": 20.0})
+    opened.close()
+    assert len(begun) == 1
+    assert len(list(tmp_path.iterdir())) == 2
+    assert values_of(tmp_path) == [float(number) for number in range(count + 1)]
+    assert values_of(tmp_path, "b") == [float(number) for number in range(21)]
+
+
+def test_interrupts_between_the_making_of_a_file_and_its_use_leave_none_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not segments.can_be_mapped(tmp_path):
+        pytest.skip("files in the temporary folder cannot be mapped")
+    opened = JournalWriter(tmp_path / "a.journal")
+    opened.open()
+    series: dict[str, int] = {}
+    real = segments.create
+
+    def interrupted(path: Path, size: int, *, mapped: bool) -> segments.Segment:
+        real(path, size, mapped=mapped).release()
+        raise KeyboardInterrupt
+
+    count = fill(opened, series)
+    for attempt in range(30):
+        with monkeypatch.context() as moment:
+            moment.setattr(segments, "create", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                opened.log("r", series, {"a": float(count)})
+        assert len(list(tmp_path.iterdir())) <= 2, attempt
+    opened.log("r", series, {"a": float(count)})
+    assert len(list(tmp_path.iterdir())) == 2
+    opened.close()
+    assert values_of(tmp_path) == [float(number) for number in range(count + 1)]
+
+
+class InterruptedAt:
+    """A handler that logs and then interrupts, as that of Ctrl+C does, at the `place`-th point where signals are seen."""
+
+    def __init__(self, writer: JournalWriter, series: dict[str, int], place: int) -> None:
+        self.writer, self.series, self.place = writer, series, place
+        self.seen = 0
+
+    def __call__(self, frame: object, event: str, argument: object) -> None:
+        if event in ("call", "c_return"):
+            self.seen += 1
+            if self.seen == self.place:
+                sys.setprofile(None)
+                self.writer.log("handler", self.series, {"b": 1.0})
+                raise KeyboardInterrupt
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="counts the descriptors of the process as Linux tells them"
+)
+def test_interrupts_at_every_step_of_making_room_lose_nothing(tmp_path: Path) -> None:
+    if not segments.can_be_mapped(tmp_path):
+        pytest.skip("files in the temporary folder cannot be mapped")
+    place, interrupted, before = 0, True, descriptors()
+    while interrupted:
+        place, interrupted = place + 1, False
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        opened = JournalWriter(folder / "a.journal")
+        opened.open()
+        series: dict[str, int] = {}
+        handled: dict[str, int] = {}
+        count = fill(opened, series)
+        sys.setprofile(InterruptedAt(opened, handled, place))
+        try:
+            opened.log("r", series, {"a": float(count)})
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            sys.setprofile(None)
+        for number in range(3):
+            opened.log("handler", handled, {"b": 2.0 + number})
+            opened.log("r", series, {"a": float(count + 1 + number)})
+        opened.close()
+        found = values_of(folder)
+        assert found[:count] == [float(number) for number in range(count)]
+        assert found[-3:] == [float(count + 1 + number) for number in range(3)], place
+        assert len(found) - count - 3 in ((0, 1) if interrupted else (1,)), place
+        assert values_of(folder, "b") == [1.0][:interrupted] + [2.0, 3.0, 4.0], place
+        assert len(list(folder.iterdir())) == 2, place
+        assert descriptors() <= before + 1, place  # one at the very moment at which the system gives it
+        for path in folder.iterdir():
+            path.unlink()
+    assert place > 30
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
@@ -330,6 +471,7 @@ def test_strict_durability_waits_for_the_disk_in_each_call(
 ) -> None:
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", synced.append)
+    monkeypatch.setattr("nbtrack.store.journal_writer._sync_content", synced.append)
     opened = JournalWriter(tmp_path / "a.journal", strict=True)
     opened.open()
     series: dict[str, int] = {}

@@ -16,7 +16,7 @@ from typing import Protocol
 from nbtrack.capture.artifacts import write_object
 from nbtrack.capture.models import FoundModel, NotSaved, TooLarge, describe_model, save_fast
 from nbtrack.capture.pending import LoggedPoints, OnDevice, Pending, on_device
-from nbtrack.capture.series import COLUMNS_IN_FILE, as_steps, as_values, to_bytes
+from nbtrack.capture.series import COLUMNS_IN_FILE, as_file, as_steps, as_values
 from nbtrack.capture.values import metric_value, param_value
 from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
@@ -184,9 +184,13 @@ class Recorder:
             self._points().log_series(run.id, run.series, name, places, column)
             return
         target = self.incoming / new_id()
-        content = to_bytes(places, column)
+        checksum = 0
         target.touch(mode=0o600)
-        target.write_bytes(content)
+        with target.open("wb", buffering=0) as file:
+            for content in as_file(places, column):
+                checksum = zlib.crc32(content, checksum)
+                while content:
+                    content = content[file.write(content) :]
         self.append(
             records.SeriesLogged(
                 run=run.id,
@@ -195,7 +199,7 @@ class Recorder:
                 count=len(column),
                 steps=places is not None,
                 file=target.name,
-                checksum=zlib.crc32(content),
+                checksum=checksum,
             )
         )
 

@@ -60,13 +60,14 @@ def as_steps(name: str, steps: object, count: int) -> array[int]:
     return column
 
 
-def to_bytes(steps: array[int] | None, values: array[float]) -> bytes:
+def as_file(steps: array[int] | None, values: array[float]) -> list[memoryview]:
     """The columns as a file holds them: int64 steps if given, then float64 values, little-endian."""
-    parts = [column[:] for column in (steps, values) if column is not None]
+    parts = [column for column in (steps, values) if column is not None]
     if sys.byteorder == "big":
+        parts = [column[:] for column in parts]
         for part in parts:
             part.byteswap()
-    return b"".join(part.tobytes() for part in parts)
+    return [memoryview(part).cast("B") for part in parts]
 
 
 def _items(name: str, values: object) -> Sequence[Any]:

@@ -82,7 +82,10 @@ class JournalWriter:
         self._waiting: list[tuple[int, Segment, int]] = []
         self._retry_at = 0.0
         self._marked = 0
-        self._open = self._mapped = self._writing = self._marking = False
+        self._left: list[int] = []
+        """Files that were begun for use at once; an interrupt may leave them unused."""
+        self._open = self._mapped = False
+        self._writing = self._marking = self._making = self._saving = False
 
     def open(self) -> None:
         """Create the first file.
@@ -211,7 +214,16 @@ class JournalWriter:
             if self._current is segment and self._open:
                 if self._map is None:
                     return self._append_plain(frame)
-                if self.position + len(frame) > self._limit:
+                start = self.position
+                end = start + len(frame)
+                where = slice(start, end)
+                if self._making and end <= segment.size:
+                    # The handler of a signal, which interrupted this thread in making room: there is a rest for it, since
+                    # one that made room itself could be interrupted in it by the next, and so on without end.
+                    if self.position is start and self._current is segment:
+                        self._map[where], self.position = frame, end
+                        return True
+                elif end > self._limit:
                     self._make_room(len(frame))
             return False
 
@@ -239,36 +251,57 @@ class JournalWriter:
         return self._open
 
     def _make_room(self, need: int) -> None:
-        size, self._limit = self._current.size, -1  # other threads wait for the lock from here on
-        if self.position + need <= size:
-            self._limit = size
-            self.wake()
-            return
-        opening = self._opening + encode(records.SegmentBegan(before=self.position))
-        total = HEADER + len(opening) + need
-        self._save()
-        if self._map is None:
-            return  # it was in memory and is appended to a file now
-        number, segment = self._next or (-1, None)
-        self._next = None
-        if segment is not None and (number < self._number or segment.size < total or self._is_in_memory()):
-            segment.remove()
-            segment = None
-        if segment is None:
-            number, segment = self._create(total)
-        self._enter(number, segment, opening)
+        """Let `need` more bytes fit, here or in the next file. Interrupted or not, at most one file is begun in vain."""
+        outermost, self._making = not self._making, True
+        try:
+            current, self._limit = self._current, -1  # other threads wait for the lock from here on
+            if self.position + need <= current.limit:
+                self._limit = current.limit
+                self.wake()
+                return
+            opening = self._opening + encode(records.SegmentBegan(before=self.position))
+            total = HEADER + len(opening) + need
+            self._save()
+            if self._map is None or self._current is not current:
+                return  # it was in memory and is in a file now
+            if self._next is not None and (
+                self._next[0] < self._number or self._next[1].limit < total or self._is_in_memory()
+            ):
+                (_, segment), self._next = self._next, None
+                segment.remove()
+            if self._next is None:
+                if outermost:
+                    self._remove_left()
+                self._next = self._create(total)
+                self._next[1].populate(total)  # its first part; the rest beside the loop
+            self._enter(*self._next, opening)
+            if outermost:
+                self._remove_left()
+        finally:
+            if outermost:
+                self._making = False
 
     def _create(self, need: int) -> tuple[int, Segment]:
-        self._taken += 1
-        number = self._taken
+        self._taken = number = self._taken + 1
         size = segments.size_of(number, need)
         if not self._is_in_memory():  # else what waits there goes first
+            self._left = [*self._left, number]
             for smaller in (size, segments.size_of(0, need)):
                 try:
-                    return number, segments.create(self._file(number), smaller, mapped=True)
+                    segment = segments.create(self._file(number), smaller, mapped=True)
                 except OSError as problem:
                     self.problem = problem
+                else:
+                    return number, segment
         return number, segments.in_memory(size)
+
+    def _remove_left(self) -> None:
+        """Remove the files that an interrupt left between their creation and their use."""
+        while self._left:
+            number = self._left[0]
+            if number != self._number and (self._next is None or number != self._next[0]):
+                segments.remove_unused(self._file(number))
+            self._left = self._left[1:]
 
     def _file(self, number: int) -> Path:
         if number == 0:
@@ -285,28 +318,35 @@ class JournalWriter:
             self._current, self.position, self._marking, self._open = segment, end, True, True
             self._append_plain(b"")
             return
+        before, is_in_memory, now = self._current, self._is_in_memory(), time.monotonic()
         content[HEADER:end] = opening
-        waiting, retired = self._waiting, self._retired
-        if self._is_in_memory():
-            waiting = [*waiting, (self._number, self._current, self.position)]
-        elif self._open:
-            retired = [*retired, (self._current, self.position, time.monotonic())]
-        limit = segment.size // 2 if segment.size // 2 > end else segment.size
-        for table in self._tables:
-            table.clear()
-        (
-            content[_MAGIC_PLACE],
-            self._map,
-            self._current,
-            self.position,
-            self._limit,
-            self._number,
-            self._tables,
-            self._waiting,
-            self._retired,
-            self._marked,
-            self._open,
-        ) = (MAGIC, content, segment, end, limit, number, [], waiting, retired, 0, True)
+        limit = segment.size // 2 if segment.size // 2 > end else segment.limit
+        while self._current is before:
+            if self._tables:  # a handler that interrupts this may name a series again
+                self._tables[-1].clear()
+                self._tables.pop()
+                continue
+            waiting, retired = self._waiting, self._retired
+            if is_in_memory:
+                waiting = [*waiting, (self._number, before, self.position)]
+            elif self._open:
+                retired = [*retired, (before, self.position, now)]
+            (
+                content[_MAGIC_PLACE],
+                self._map,
+                self._current,
+                self.position,
+                self._limit,
+                self._number,
+                self._next,
+                self._waiting,
+                self._retired,
+                self._marked,
+                self._open,
+            ) = (MAGIC, content, segment, end, limit, number, None, waiting, retired, 0, True)
+            if segment.path is not None and segment.populated < segment.size:
+                self.wake()
+            return
 
     def _append_plain(self, frame: bytes) -> bool:
         """Append where the file is not mapped; False if it cannot be written and the journal goes on in memory."""
@@ -316,20 +356,26 @@ class JournalWriter:
                 _write_at(file, MAGIC + bytes(HEADER - len(MAGIC)), 0)
                 self._marking = False
             if self._writing:  # interrupted behind a write, before the position was moved
-                self.position = max(self.position, os.fstat(file).st_size)
+                size = os.fstat(file).st_size
+                if self.position < size:
+                    self.position = size
             start = self.position
             self._writing = True
-            if (written := _write_at(file, frame, start)) < len(frame):
+            written = _write_at(file, frame, start)
+            if written < len(frame):
                 os.ftruncate(file, start)  # a cut frame would look like damage
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as problem:
             self._writing, self.problem = False, problem
             opening = self._opening + encode(records.SegmentBegan(before=self.position))
-            self._taken += 1
+            self._taken = number = self._taken + 1
             memory = segments.in_memory(segments.size_of(1, len(opening) + len(frame)))
-            self._enter(self._taken, memory, opening)
+            self._enter(number, memory, opening)
             return False
-        self.position, self._writing = max(self.position, start + written), False
+        end = start + written
+        if self.position < end:
+            self.position = end
+        self._writing = False
         return True
 
     def retry(self, *, at_once: bool = False) -> None:
@@ -341,42 +387,50 @@ class JournalWriter:
 
     def _save(self) -> None:
         """Write what waits in memory, in order, as far as there is space."""
-        if not self._is_in_memory():
+        if self._saving or not self._is_in_memory():
             return
         self._retry_at = time.monotonic() + RETRY
-        limit, self._limit = self._limit, -1  # other threads wait for the lock from here on
+        outermost, self._making, self._saving, self._limit = not self._making, True, True, -1
         try:
-            while self._waiting:
-                number, memory, end = self._waiting[0]
-                segment = self._copy(number, memory, end, end)
-                if segment.map is not None:
-                    segment.map[_MAGIC_PLACE] = MAGIC
-                else:
-                    _write_at(segment.descriptor, MAGIC, 0)
-                self._waiting = self._waiting[1:]
-                segment.finish(end)
-            while True:
-                start = self.position
-                segment = self._copy(self._number, self._current, start, self._current.size)
-                if self.position is not start:  # a handler of a signal logged meanwhile
-                    segment.remove()
-                elif segment.map is not None:
-                    limit, content = segment.size, segment.map
-                    content[_MAGIC_PLACE], self._map, self._current, self._limit = (
-                        MAGIC,
-                        content,
-                        segment,
-                        limit,
-                    )
-                    break
-                else:
-                    self._map, self._current, self._limit, self._marking = None, segment, -1, True
-                    self._append_plain(b"")
-                    break
+            while not self._save_next():
+                pass
         except OSError as problem:
-            self.problem, self._limit = problem, limit
+            self.problem = problem
         else:
             self.problem = None
+        finally:
+            self._saving = False
+            if outermost:
+                self._making = False
+
+    def _save_next(self) -> bool:
+        """Write the oldest file that waits in memory; whether it was the last one."""
+        if self._waiting:
+            number, memory, end = self._waiting[0]
+            segment = self._copy(number, memory, end, end)
+            if segment.map is not None:
+                segment.map[_MAGIC_PLACE], self._waiting = MAGIC, self._waiting[1:]
+            else:
+                _write_at(segment.descriptor, MAGIC, 0)
+                self._waiting = self._waiting[1:]
+            segment.finish(end)
+            return False
+        current, start = self._current, self.position
+        segment = self._copy(self._number, current, start, current.size)
+        if (
+            self.position is not start or self._current is not current
+        ):  # a handler of a signal logged meanwhile
+            segment.remove()
+            return False
+        if segment.map is not None:
+            limit, content = segment.limit, segment.map
+            if self.position is start and self._current is current:
+                content[_MAGIC_PLACE], self._map, self._current, self._limit = MAGIC, content, segment, limit
+                return True
+            return False
+        self._map, self._current, self._limit, self._marking = None, segment, -1, True
+        self._append_plain(b"")
+        return True
 
     def _copy(self, number: int, memory: Segment, end: int, size: int) -> Segment:
         """A file with what a segment in memory holds, but for the mark that it is whole."""
@@ -398,7 +452,8 @@ class JournalWriter:
         """Have the next file and the pages ahead ready; whether there is more of it to do. For a thread beside the loop."""
         with self._lock:
             current, prepared = self._current, self._next
-            wanted = self._open and self._map is not None and not self._is_in_memory() and prepared is None
+            past_half = self._limit >= current.limit
+            wanted = past_half and current.path is not None and self._map is not None and prepared is None
             number = self._taken + 1
             self._taken += wanted
         if wanted:
@@ -407,12 +462,12 @@ class JournalWriter:
             except OSError:
                 return False  # the writer finds it out when it needs one
             with self._lock:
-                if self._open and number > self._number and not self._is_in_memory():
+                if self._open and self._next is None and number > self._number and not self._is_in_memory():
                     self._next = prepared = (number, segment)
                 else:
                     segment.remove()
-        more = current.populate(current.size)
-        return (prepared is not None and prepared[1].populate(prepared[1].size)) or more
+        more = current.populate(current.size)  # first: the loop is in it
+        return more or (prepared is not None and prepared[1].populate(prepared[1].size))
 
     def sync(self) -> None:
         """Wait until the disk holds everything.
@@ -426,14 +481,22 @@ class JournalWriter:
             self._save()
             if self._is_in_memory():
                 raise self.problem or OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            files = [os.dup(segment.descriptor) for segment, _, _ in self._retired]
+            waiting = [(segment, end) for segment, end, _ in self._retired if segment.synced < end]
             if self._open:
-                files.append(os.dup(self._current.descriptor))
+                waiting.append((self._current, self.position))
+            files = [os.dup(segment.descriptor) for segment, _ in waiting]
         segments.sync_and_close(files, self.path.parent)
+        for segment, end in waiting:
+            segment.synced = max(segment.synced, end)
 
     def _sync_quietly(self) -> None:
+        """Sync what was just written; what goes wrong is told beside the loop."""
+        current = self._current
         try:
-            self.sync()
+            if self._retired or current.path is None or not current.synced:
+                self.sync()  # other files, or the first time in this one: its name is to be synced as well
+            else:
+                _sync_content(current.descriptor)
         except OSError as problem:
             self.problem = problem
 
@@ -479,6 +542,7 @@ class JournalWriter:
             self._open, self._map, self._limit = False, None, -1
             self._current.finish(self.position)
             self._next, self._retired, self._waiting = None, [], []
+            self._remove_left()
 
     def abandon(self) -> None:
         """Forget the files without writing: for the child of a fork, where the parent goes on writing."""
@@ -493,11 +557,14 @@ class JournalWriter:
         self._next, self._retired, self._waiting, self._tables = None, [], [], []
 
 
-def _write_at(file: int, content: bytes, start: int) -> int:
-    if hasattr(os, "pwrite"):
-        return os.pwrite(file, content, start)
+def _seek_and_write(file: int, content: bytes, start: int) -> int:
     os.lseek(file, start, os.SEEK_SET)
     return os.write(file, content)
+
+
+# Not a function of ours: an interrupt between the choice of the place and the write could write there as well.
+_write_at = getattr(os, "pwrite", _seek_and_write)
+_sync_content = getattr(os, "fdatasync", os.fsync)
 
 
 def _serialised(method: Callable[..., bool]) -> Callable[..., bool]:

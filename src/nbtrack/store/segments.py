@@ -18,11 +18,14 @@ from nbtrack.store.journal import DRAINED, HEADER, MAGIC
 SIZES = (1 << 18, 1 << 20, 1 << 22, 1 << 24)
 """Bytes of the first segments of a journal; the last one counts for all later ones."""
 
+RESERVE = 1 << 14
+"""Bytes at the end of a segment for what a signal's handler writes while its own thread makes room."""
+
 MAPPED = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs", "overlay"})
 """File systems on which allocated bytes can be written without asking for space again."""
 
 _POPULATE_WRITE = 23  # MADV_POPULATE_WRITE of Linux 5.14, which Python has no name for
-_POPULATED = 1 << 17
+_POPULATED = 1 << 18
 """Bytes that are brought in at a time: madvise holds the interpreter for 5 µs a page."""
 
 
@@ -37,15 +40,18 @@ class Segment:
         The content where it is mapped or in memory; None where it is appended to.
     size
         The bytes that fit.
+    limit
+        The bytes that are filled before the journal goes on in another segment.
     """
 
-    __slots__ = ("descriptor", "map", "path", "populated", "size", "synced")
+    __slots__ = ("descriptor", "limit", "map", "path", "populated", "size", "synced")
 
     def __init__(self, path: Path | None, descriptor: int, content: mmap.mmap | None, size: int) -> None:
         self.path = path
         self.descriptor = descriptor
         self.map = content
         self.size = size
+        self.limit = size - RESERVE
         self.populated = 0
         self.synced = 0
 
@@ -116,6 +122,15 @@ def create(path: Path, size: int, *, mapped: bool) -> Segment:
         with contextlib.suppress(OSError):
             path.unlink()
         raise
+
+
+def remove_unused(path: Path) -> None:
+    """Remove a journal's file that nothing was written into, if it is there."""
+    with contextlib.suppress(OSError):
+        with path.open("rb") as file:
+            begun = file.read(len(MAGIC)) == MAGIC
+        if not begun:
+            path.unlink()
 
 
 def in_memory(size: int) -> Segment:
