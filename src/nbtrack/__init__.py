@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -45,13 +48,38 @@ _HOMES = {
 }
 
 
+_loading = threading.RLock()
+
+
 def __getattr__(name: str) -> Any:
     """Load a public name from its home."""
     if name in _HOMES:
-        value = getattr(import_module(_HOMES[name]), name)
+        with _loading:
+            value = getattr(import_module(_HOMES[name]), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+# A child that is forked while another thread imports a module would wait for that import for ever at its first log call:
+# Python's lock of the module stays locked in it. So forking waits for the import; not endlessly, since what is imported may
+# itself wait for the thread that forks.
+def _before_fork() -> None:
+    _loading.acquire(timeout=5.0)
+
+
+def _after_fork() -> None:
+    with contextlib.suppress(RuntimeError):
+        _loading.release()
+
+
+def _after_fork_in_child() -> None:
+    global _loading
+    _loading = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)
 
 
 def __dir__() -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import os
+import subprocess
+import sys
 import textwrap
 import time
 from pathlib import Path
@@ -178,6 +180,30 @@ def test_quick_forks_while_a_thread_logs_never_block(kernel: Any, folder: Path) 
     assert len(run.metric("busy")) == count
 
 
+def test_a_child_that_is_forked_while_nbtrack_is_being_imported_logs(folder: Path) -> None:
+    (folder / "fork.py").write_text(
+        "import faulthandler, nbtrack, os, sys, threading\n"
+        "begun = threading.Event()\n"
+        "class Slow:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'nbtrack.tracking':\n"
+        "            begun.set()\n"
+        "            threading.Event().wait(1.0)\n"
+        "sys.meta_path.insert(0, Slow())\n"
+        "thread = threading.Thread(target=lambda: nbtrack.log(parent=1))\n"
+        "thread.start()\n"
+        "begun.wait()\n"
+        "if (pid := os.fork()) == 0:\n"
+        "    faulthandler.dump_traceback_later(20, exit=True)\n"
+        "    nbtrack.log(child=1)\n"
+        "    os._exit(0)\n"
+        "thread.join()\n"
+        "sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
+    )
+    done = subprocess.run([sys.executable, "fork.py"], cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_thread_that_outlives_its_cell_logs_to_the_run_that_it_was_started_in(
     kernel: Any, folder: Path
 ) -> None:
@@ -262,9 +288,6 @@ def test_tasks_keep_their_runs_apart(kernel: Any, folder: Path) -> None:
 
 
 def test_a_script_s_workers_log_to_its_run_and_a_program_on_its_own_does_not(folder: Path) -> None:
-    import subprocess
-    import sys
-
     (folder / "jobs.py").write_text(WORK)
     (folder / "train.py").write_text(
         "import nbtrack, multiprocessing as mp\nfrom jobs import work\n"
