@@ -139,7 +139,7 @@ class Session:
             lambda: int(self.settings["model_limit"]),
             self._journal_here,
         )
-        self.append(_process_started(self.process, this_process()))
+        self.journal.append(_process_started(self.process, this_process()))
         pending = self.recorder.pending
         self._watch = Watch(self.journal, self.proxy, lambda: pending.settle(wait=True), self.note_problem)
         self._watch.start()
@@ -179,14 +179,17 @@ class Session:
     def _journal_here(self) -> JournalWriter:
         """The journal of this process, also in a forked child."""
         if os.getpid() != self._owner:
-            self._follow_fork()
+            with _Process.beginning:
+                if os.getpid() != self._owner:
+                    self._follow_fork()
         return self.journal
 
     def _follow_fork(self) -> None:
         """A forked child records into a journal of its own: the parent goes on writing the inherited one."""
         self.journal.abandon()
-        self._owner, self.process, self._environment = os.getpid(), new_id(), None
+        self.process, self._environment = new_id(), None
         self._begin_journal()
+        self._owner = os.getpid()  # last: other threads take the journal without a lock from here on
         self._close_at_exit()
 
     def note_problem(self, problem: str) -> None:
@@ -209,10 +212,10 @@ class Session:
         """The id of what is installed now; it is written when it has changed."""
         identifier, interpreter, packages = environment()
         if identifier != self._environment:
-            self._environment = identifier
             self.append(
                 records.EnvironmentSeen(environment=identifier, interpreter=interpreter, packages=packages)
             )
+            self._environment = identifier  # last: another thread's run must not name what was not seen
         return identifier
 
     def start_run(
@@ -275,7 +278,10 @@ class Session:
             return own
         run = self.run
         if run is None or run.ended:
-            run = self.run = self.open_run()
+            with _Process.beginning:  # threads that log first at once begin one run, not one each
+                run = self.run
+                if run is None or run.ended:
+                    run = self.run = self.open_run()
         return run
 
     def _handed_run(self) -> ActiveRun | None:
@@ -379,10 +385,13 @@ class _Process:
 
     session: Session | None = None
     watches_forks = False
+    beginning = threading.RLock()
+    """Held while a session, its journal or its run is begun: threads may begin at once, and shall have the same one."""
 
 
 def _after_fork() -> None:
     """In a child: what its parent hands over is asked for at each call, since a pool's worker outlives cells and blocks."""
+    _Process.beginning = threading.RLock()  # the thread that held it is not in the child
     session, run = _Process.session, _current_run.get()
     if session is not None and run is not None and session.pointer.read() == run.id:
         _current_run.set(None)
@@ -401,14 +410,17 @@ def begin_session(folder: Path | None = None, settings: Settings | None = None) 
     StoreError
         If there is no place for a store.
     """
-    if _Process.session is None:
-        session = Session(folder or Path.cwd(), settings)
-        session.open(handed_over() if folder is None else None)  # a notebook is none of another's workers
-        _Process.session = session
-        if not _Process.watches_forks and hasattr(os, "register_at_fork"):
-            _Process.watches_forks = True
-            os.register_at_fork(after_in_child=_after_fork)
-    return _Process.session
+    if (begun := _Process.session) is not None:
+        return begun
+    if not _Process.watches_forks and hasattr(os, "register_at_fork"):
+        _Process.watches_forks = True
+        os.register_at_fork(after_in_child=_after_fork)
+    with _Process.beginning:
+        if _Process.session is None:
+            session = Session(folder or Path.cwd(), settings)
+            session.open(handed_over() if folder is None else None)  # a notebook is none of another's workers
+            _Process.session = session
+        return _Process.session
 
 
 def end_session() -> None:

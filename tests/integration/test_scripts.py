@@ -73,6 +73,72 @@ def test_runs_of_a_with_block(folder: Path) -> None:
     assert "KeyError" in (client.runs.get("bad-1").detail.traceback or "")
 
 
+def test_threads_that_begin_at_once_share_a_session_and_each_keep_their_run(folder: Path) -> None:
+    done = run_script(
+        folder,
+        """
+        import nbtrack, threading
+        together = threading.Barrier(8)
+        def train(number):
+            together.wait()
+            with nbtrack.run(f"thread{number}"):
+                for step in range(50):
+                    nbtrack.log({f"loss{number}": number})
+        threads = [threading.Thread(target=train, args=(number,)) for number in range(8)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        """,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    runs = [nbtrack.open(folder).runs.get(f"thread{number}-1") for number in range(8)]
+    found = [{name: run.metric(name).values.tolist() for name in run.metrics} for run in runs]
+    assert found == [{f"loss{number}": [number] * 50} for number in range(8)]
+
+
+def test_threads_that_log_first_at_once_share_the_script_s_run(folder: Path) -> None:
+    done = run_script(
+        folder,
+        """
+        import nbtrack, threading
+        together = threading.Barrier(8)
+        def work():
+            together.wait()
+            nbtrack.log(loss=1)
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        """,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    (row,) = nbtrack.open(folder).runs.search()
+    assert len(nbtrack.open(folder).runs.get(row.id).metric("loss")) == 8
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_threads_of_a_forked_child_that_log_first_at_once_lose_nothing(folder: Path) -> None:
+    done = run_script(
+        folder,
+        """
+        import nbtrack, os, threading
+        with nbtrack.run("parent") as run:
+            run.log(a=0)
+            if os.fork() == 0:
+                together = threading.Barrier(8)
+                def work():
+                    together.wait()
+                    for _ in range(50):
+                        run.log(a=1)
+                threads = [threading.Thread(target=work) for _ in range(8)]
+                for thread in threads: thread.start()
+                for thread in threads: thread.join()
+                os._exit(0)
+            os.wait()
+        """,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert nbtrack.open(folder).runs.get("parent-1").metric("a").values.sum() == 400
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_a_forked_child_records_into_a_journal_of_its_own(folder: Path) -> None:
     done = run_script(
