@@ -20,7 +20,7 @@ from typing import Any, Protocol, cast
 from nbtrack.entities.columns import MetricCurve, RunColumns
 from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
-from nbtrack.entities.ownership import Collection, Deletion, Trash
+from nbtrack.entities.ownership import Collection, Curated, Deletion, Trash
 from nbtrack.entities.runs import Comparison, MetricSeries, RunDetail, RunOutcome, RunTable
 from nbtrack.entities.search import SearchResult
 from nbtrack.entities.snapshots import Snapshot
@@ -79,6 +79,15 @@ OPERATIONS: dict[str, Operation] = {
         Operation("trash.content", Trash),
         Operation("trash.undo", Deletion, decision=True),
         Operation("trash.restore", Deletion, decision=True),
+        Operation("curation.rename_runs", Curated, decision=True),
+        Operation("curation.rename_experiment", Curated, decision=True),
+        Operation("curation.rename_model", Curated, decision=True),
+        Operation("curation.move", Curated, decision=True),
+        Operation("curation.tag", Curated, decision=True),
+        Operation("curation.untag", Curated, decision=True),
+        Operation("curation.note", Curated, decision=True),
+        Operation("curation.describe", Curated, decision=True),
+        Operation("curation.pin", Curated, decision=True),
         Operation("backups.make", Backup),
         Operation("retention.collect", Collection, decision=True),
     )

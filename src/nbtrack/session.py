@@ -24,9 +24,9 @@ from nbtrack.capture.recorder import ActiveRun, Recorder
 from nbtrack.config import Settings
 from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
+from nbtrack.entities.names import check_name
 from nbtrack.entities.processes import ProcessIdentity
 from nbtrack.entities.records import Record
-from nbtrack.errors import InvalidInput
 from nbtrack.keeper.proxy import KeeperProxy
 from nbtrack.store.journal import SUFFIX
 from nbtrack.store.journal_writer import JournalWriter
@@ -356,28 +356,6 @@ def status_of(error: BaseException | None) -> str:
     if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
         return "finished"
     return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-
-
-def check_name(name: str) -> str:
-    """`name`, if a run, experiment or tag may be called so.
-
-    Raises
-    ------
-    InvalidInput
-        If it is empty, too long, or has characters that cannot be shown or written in a command.
-    """
-    if (
-        not name
-        or len(name) > 500
-        or name != name.strip()
-        or "/" in name
-        or any(ord(char) < 32 for char in name)
-    ):
-        raise InvalidInput(
-            f"{name[:80]!r} cannot be the name of a run: 1 to 500 characters without /, control characters, "
-            "or spaces at its ends."
-        )
-    return name
 
 
 class _Process:

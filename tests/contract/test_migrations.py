@@ -73,6 +73,11 @@ def foundation(folder: Path) -> Path:
     connection.execute(
         "INSERT INTO metrics VALUES ('01', 'loss', 2, 5000, 4999.0, 0.0, 4999.0, 4999, 9000000)"
     )
+    connection.execute("INSERT INTO models VALUES (1, 'churn', 2)")
+    connection.execute(
+        "INSERT INTO model_versions VALUES (1, 2, '01', 'm', 'skops', 'd', 3, 'T', '[]', 'text', '{\"a\": \"b\"}', 9)"
+    )
+    connection.execute("INSERT INTO aliases VALUES (1, 'champion', 2)")
     series = [("one", [4], [0.5]), ("bad", [0], [math.nan])]
     for name, steps, values in series:
         column = (packed(array("q", steps)), packed(array("d", values)), packed(array("q", [9_000_000])))
@@ -118,6 +123,20 @@ def test_a_store_of_the_first_schema_keeps_every_value(service: Service) -> None
     assert loss.times[-1] == 4.999
     assert service.runs.metric("forest-3", "one").steps == [4]
     assert service.runs.outcome("02").previous == "forest-3"
+
+
+def test_a_model_of_the_first_schema_is_what_it_was_and_may_be_renamed(service: Service) -> None:
+    service.curation.rename_model("churn", "risk")
+    version = service.models.get("churn@champion")
+    assert (version.model, version.version, version.run, version.description) == (
+        "risk",
+        2,
+        "forest-3",
+        "text",
+    )
+    assert version.tags == {"a": "b"}
+    (model,) = service.models.list()
+    assert (model.description, model.tags) == ("", {})
 
 
 def test_numbers_go_on_where_they_were(service: Service) -> None:

@@ -11,7 +11,7 @@ from nbtrack.analysis.compare import compare
 from nbtrack.commands import Asking, Command, View, command_names, command_tree, complete, run_command
 from nbtrack.entities.health import Finding, Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
-from nbtrack.entities.ownership import Collection, Deletion, Trash
+from nbtrack.entities.ownership import Collection, Curated, Deletion, Trash
 from nbtrack.entities.runs import RunDetail, RunRow, RunStatus, RunTable
 from nbtrack.entities.search import FoundLine, Hit, Passage, Place, SearchResult
 from nbtrack.entities.snapshots import NotebookDiff, Snapshot
@@ -79,9 +79,12 @@ class Store:
             case "runs.compare":
                 return compare([details[run] for run in arguments["runs"]])
             case "runs.complete":
+                if arguments.get("trash"):
+                    return ["thrown-1"]
                 return [name for name in details if name.startswith(arguments["prefix"])]
             case "runs.names":
-                return {"metrics": ["accuracy", "my loss"], "params": ["max_depth"], "tags": ["team"]}
+                names = {"metrics": ["accuracy", "my loss"], "params": ["max_depth"], "tags": ["team"]}
+                return {**names, "experiments": ["final", "quickstart"]}
             case "snapshots.get":
                 cell = {
                     "cell_type": "code",
@@ -97,7 +100,24 @@ class Store:
             case "models.register":
                 return VERSION
             case "models.list":
-                return [RegisteredModel(name="churn", versions=[VERSION], aliases={"champion": 1})]
+                return [
+                    RegisteredModel(
+                        name="churn",
+                        versions=[VERSION],
+                        aliases={"champion": 1},
+                        description="<leaves?>",
+                        tags={"a": ""},
+                    )
+                ]
+            case (
+                "curation.rename_runs"
+                | "curation.move"
+                | "curation.rename_model"
+                | "curation.rename_experiment"
+            ):
+                return Curated(names=["a/new-1"], former=["a/forest-1"])
+            case _ if operation.startswith("curation."):
+                return Curated(names=["a/forest-1", "a/forest-2"])
             case "retention.collect":
                 return Collection(
                     dry_run=arguments["dry_run"], runs=2, size=1000, unused=20_000_000, kept=["a stays."]
@@ -228,6 +248,9 @@ def test_runs_as_json_is_a_list_of_objects() -> None:
         ["register", "forest-1", "churn"], ["models"], ["doctor"], ["verify"], ["repair"],
         ["search", "focal"],
         ["backup", "copy"],
+        ["rename", "forest-1", "new"], ["move", "forest-1", "new"], ["tag", "forest-1", "a=b"],
+        ["untag", "forest-1", "a"], ["note", "forest-1", "text"], ["note", "forest-1"],
+        ["pin", "forest-1"], ["unpin", "forest-1"],
         ["delete", "forest-1"], ["trash"], ["undo"], ["undelete", "forest-1"], ["gc"],
     ],
 )  # fmt: skip
@@ -283,6 +306,43 @@ def test_delete_says_what_it_took_and_how_it_comes_back() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("words", "operation", "arguments", "says"),
+    [
+        ("rename f-1 f-2 new", "rename_runs", {"name": "new", "runs": ["f-1", "f-2"]},
+         "The run a/forest-1 is a/new-1 now; the old name still finds it."),
+        ("rename new --filter x=1", "rename_runs", {"name": "new", "runs": [], "filter": "x=1"}, "a/new-1"),
+        ("rename new --experiment old", "rename_experiment", {"experiment": "old", "name": "new"}, "set its experiment"),
+        ("rename f-1 new --experiment e", "rename_runs", {"name": "new", "runs": ["f-1"], "experiment": "e"}, "a/new-1"),
+        ("rename --model churn risk", "rename_model", {"model": "churn", "name": "risk"}, "The model a/forest-1"),
+        ("move f-1 new", "move", {"to": "new", "runs": ["f-1"]}, "is a/new-1 now"),
+        ("move --experiment old new", "move", {"to": "new", "runs": [], "filter": "", "experiment": "old"}, "now"),
+        ("tag f-1 x=1 y=", "tag", {"tags": {"x": "1", "y": ""}, "runs": ["f-1"]},
+         "Tagged a/forest-1 and a/forest-2: x=1, y."),
+        ("tag f-1 f-2 good", "tag", {"tags": {"good": ""}, "runs": ["f-1", "f-2"]}, ": good."),
+        ("tag --filter x>1 --all good", "tag",
+         {"tags": {"good": ""}, "runs": [], "filter": "x>1", "experiment": None}, ": good."),
+        ("tag --model churn/1 x=1", "tag", {"tags": {"x": "1"}, "model": "churn/1"}, "Tagged"),
+        ("untag f-1 f-2 x", "untag", {"tags": ["x"], "runs": ["f-1", "f-2"]}, "Removed the tag x from"),
+        ("note f-1 some words", "note", {"text": "some words", "runs": ["f-1"], "number": None}, "Noted for"),
+        ("note f-1 --replace 2 word", "note", {"text": "word", "runs": ["f-1"], "number": 2}, "Noted for"),
+        ("note f-1 --remove 2", "note", {"text": "", "runs": ["f-1"], "number": 2}, "Removed the note of"),
+        ("note --filter x>1 word", "note", {"text": "word", "runs": [], "filter": "x>1", "number": None}, "Noted"),
+        ("note --model churn some words", "describe", {"model": "churn", "text": "some words"}, "Described"),
+        ("pin f-1", "pin", {"pinned": True, "runs": ["f-1"]}, "delete and gc pass over them."),
+        ("unpin f-1", "pin", {"pinned": False, "runs": ["f-1"]}, "Unpinned a/forest-1 and a/forest-2."),
+    ],
+)  # fmt: skip
+def test_curating_asks_for_what_was_typed(
+    words: str, operation: str, arguments: dict[str, Any], says: str
+) -> None:
+    store = Store()
+    view = run_command(words.split(), store, experiment="here")
+    of_runs = {"filter": None, "experiment": "here"} if "runs" in arguments else {}
+    assert store.asked == [(f"curation.{operation}", {**of_runs, **arguments})]
+    assert says in to_text(view)
+
+
 def test_gc_follows_the_settings_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NBTRACK_TRASH_DAYS", "7")
     store = Store()
@@ -316,6 +376,19 @@ def test_gc_follows_the_settings_unless_told_otherwise(monkeypatch: pytest.Monke
         (["compare", "a"], "two runs at least"),
         (["register", "a", "b", "--tag", "x"], "KEY=VALUE"),
         (["--zzz"], "No such option"),
+        (["rename"], "Missing argument 'NEW'"),
+        (["rename", "new"], "Name runs, or give --filter EXPR"),
+        (["rename", "a", "b", "--model", "churn"], "needs the new name alone"),
+        (["move", "a", "b", "--filter", "x = 1"], "exclude each other"),
+        (["tag", "a=b"], "Name runs, or give --filter EXPR"),
+        (["tag", "forest-1", "=b"], "A tag is KEY=VALUE, such as team=risk; '=b' is not."),
+        (["tag", "a", "b", "--model", "m"], "not both"),
+        (["note"], "Name runs"),
+        (["note", "--filter", "x = 1"], "Missing argument 'TEXT'"),
+        (["note", "a", "--remove", "0"], "not in the range"),
+        (["note", "a", "b", "--remove", "1"], "needs no text"),
+        (["note", "a", "--replace", "1"], "needs a text"),
+        (["pin"], "Name runs, or give --filter EXPR"),
         (["delete"], "Name what to delete"),
         (["delete", "a", "--filter", "x = 1"], "exclude each other"),
         (["undelete"], "Name what to take back"),
@@ -405,6 +478,13 @@ def test_a_surface_adds_commands() -> None:
         (["runs", "metrics."], ["metrics.accuracy", "metrics.`my loss`"]),
         (["runs", "--limit", ""], []),
         (["zzz", ""], []),
+        (["rename", "forest-1"], ["forest-1"]),
+        (["rename", "--experiment", "q"], ["quickstart"]),
+        (["rename", "--model", ""], ["churn"]),
+        (["move", "forest-1", "f"], ["forest-2", "forest-1", "final"]),
+        (["untag", "forest-1", "t"], ["team"]),
+        (["pin", "--filter", "max"], ["max_depth"]),
+        (["undelete", "t"], ["thrown-1"]),
     ],
 )
 def test_completion(words: list[str], expected: list[str]) -> None:

@@ -87,7 +87,7 @@ export interface Revision {
   dirty: boolean | null;
 }
 
-/** All that is known of one run. */
+/** All that is known of one run. `former` are the names that it had before (`quickstart/forest-3`). */
 export interface RunDetail {
   row: RunRow;
   traceback: string | null;
@@ -99,6 +99,8 @@ export interface RunDetail {
   packages: Record<string, string>;
   snapshot: string | null;
   notes: string[];
+  former: string[];
+  pinned: boolean;
 }
 
 /**
@@ -204,6 +206,8 @@ export interface RegisteredModel {
   name: string;
   versions: ModelVersion[];
   aliases: Record<string, number>;
+  description: string;
+  tags: Record<string, string>;
 }
 
 /** Where a text was found: a cell's source, what it printed or showed, its traceback, or a note about a run. */

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nbtrack.client.models import Models
     from nbtrack.client.runs import Runs
     from nbtrack.client.search import Found
-    from nbtrack.entities.ownership import Collection, Deletion, Trash
+    from nbtrack.entities.ownership import Collection, Curated, Deletion, Trash
 
 
 class Client:
@@ -64,6 +64,17 @@ class Client:
         return Found(
             self._proxy.ask("search.cells", text=text, within=within, limit=limit, experiment=experiment)
         )
+
+    def rename_experiment(self, experiment: str, name: str) -> Curated:
+        """Call an experiment by a name that none has; its runs keep their numbers, and old names still find them.
+
+        Raises
+        ------
+        Conflict
+            If there is one of the new name.
+        """
+        done: Curated = self._proxy.ask("curation.rename_experiment", experiment=experiment, name=name)
+        return done
 
     def trash(self) -> Trash:
         """What was deleted and may still be taken back, newest first."""

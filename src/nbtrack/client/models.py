@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from nbtrack.client.content import read_content
+from nbtrack.client.curation import tags_of
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Deletion
 from nbtrack.operations import Proxy
@@ -113,6 +114,34 @@ class Models:
             experiment=self._experiment,
         )
         return Version(self._proxy, version)
+
+    def rename(self, model: str, name: str) -> None:
+        """Call a model by a name that none has; its versions keep their numbers, and the old name still finds them.
+
+        Raises
+        ------
+        Conflict
+            If the name was given before.
+        """
+        self._proxy.ask("curation.rename_model", model=model, name=name)
+
+    def tag(self, model: str, *names: str, **tags: object) -> None:
+        """Add or replace tags of a model (``churn``), or of a version of it (``churn/3``)."""
+        self._proxy.ask("curation.tag", model=model, tags=tags_of(names, tags))
+
+    def untag(self, model: str, *names: str) -> None:
+        """Remove tags of a model, or of a version of it.
+
+        Raises
+        ------
+        NotFound
+            If it has none of them.
+        """
+        self._proxy.ask("curation.untag", model=model, tags=[*names])
+
+    def describe(self, model: str, text: str) -> None:
+        """Say what a model, or a version of it, is."""
+        self._proxy.ask("curation.describe", model=model, text=text)
 
     def delete(self, model: str) -> Deletion:
         """Move a model (``churn``), or one version of it (``churn/3``, ``churn@champion``), to the trash.

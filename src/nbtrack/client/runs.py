@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nbtrack.client.content import read_content
+from nbtrack.client.curation import CuratedRuns, tags_of
 from nbtrack.client.series import Series
 from nbtrack.client.table import Table
 from nbtrack.entities.ownership import Deletion
@@ -14,12 +14,9 @@ from nbtrack.entities.snapshots import Snapshot
 from nbtrack.errors import InvalidInput, NotFound
 from nbtrack.operations import Proxy
 
-if TYPE_CHECKING:
-    pass
-
 
 class Run:
-    """One run; what it holds is read once, when it is got."""
+    """One run; what it holds is read once, when it is got, and again when this object changes it."""
 
     def __init__(self, proxy: Proxy, detail: RunDetail) -> None:
         self._proxy = proxy
@@ -135,7 +132,50 @@ class Run:
         names = ", ".join(item.name for item in self.artifacts) or "none"
         raise NotFound(f"The run {self.name} has no artifact {name}; it has {names}.", artifact=name)
 
-    @cached_property
+    @property
+    def notes(self) -> list[str]:
+        """What was said about it."""
+        return self.detail.notes
+
+    def rename(self, name: str) -> None:
+        """Call it by the next number of another name; its old name still finds it."""
+        self._decide("rename_runs", name=name)
+
+    def move(self, experiment: str) -> None:
+        """Put it into another experiment; its old name still finds it."""
+        self._decide("move", to=experiment)
+
+    def tag(self, *names: str, **tags: object) -> None:
+        """Add or replace tags: ``run.tag("baseline", stage="final")``."""
+        self._decide("tag", tags=tags_of(names, tags))
+
+    def untag(self, *names: str) -> None:
+        """Remove tags.
+
+        Raises
+        ------
+        NotFound
+            If it has none of them.
+        """
+        self._decide("untag", tags=list(names))
+
+    def note(self, text: str, *, replace: int | None = None) -> None:
+        """Add a note, or write it in the place of the note `replace` (from 1); an empty text removes that."""
+        self._decide("note", text=text, number=replace)
+
+    def pin(self) -> None:
+        """Protect it from delete and gc."""
+        self._decide("pin", pinned=True)
+
+    def unpin(self) -> None:
+        """Take the pin away."""
+        self._decide("pin", pinned=False)
+
+    def _decide(self, what: str, **more: Any) -> None:
+        self._proxy.ask(f"curation.{what}", runs=[self.id], **more)
+        self.detail = self._proxy.ask("runs.get", run=self.id)
+
+    @property
     def _view(self) -> Any:
         from nbtrack.render.views import View
 
@@ -153,7 +193,7 @@ class Run:
         return to_text(self._view)
 
 
-class Runs:
+class Runs(CuratedRuns):
     """The runs of a store."""
 
     def __init__(self, proxy: Proxy, experiment: str | None) -> None:

@@ -70,6 +70,10 @@ def _option_values(option: click.Option, typed: str, proxy: Proxy) -> list[str]:
     if option.name == "sort":
         sign = typed[:1] if typed[:1] in ("-", "+") else ""
         return [sign + name for name in _starting(_names(proxy), typed.removeprefix(sign))]
+    if option.name == "filter":
+        return _of_kind("filter", typed, proxy, None)
+    if option.name in ("experiment", "model"):
+        return _of_kind(option.name, typed, proxy, None)
     if option.name == "alias":
         return _starting({alias for model in proxy.call("models.list") for alias in model["aliases"]}, typed)
     return []
@@ -83,9 +87,16 @@ def _argument_values(
     if not kinds or (place >= len(kinds) and not kinds[-1].endswith("*")):
         return []
     kind = kinds[min(place, len(kinds) - 1)].removesuffix("*")
-    if kind == "run":
-        names: list[str] = proxy.call("runs.complete", prefix=typed, experiment=experiment)
+    return [name for one in kind.split("|") for name in _of_kind(one, typed, proxy, experiment)]
+
+
+def _of_kind(kind: str, typed: str, proxy: Proxy, experiment: str | None) -> list[str]:
+    if kind in ("run", "trashed"):
+        trash = {"trash": True} if kind == "trashed" else {}
+        names: list[str] = proxy.call("runs.complete", prefix=typed, experiment=experiment, **trash)
         return names
+    if kind in ("experiment", "tag"):
+        return [name for name in proxy.call("runs.names")[f"{kind}s"] if name.startswith(typed)][:100]
     if kind == "model":
         return _starting((model["name"] for model in proxy.call("models.list")), typed)
     if kind == "filter":

@@ -70,8 +70,8 @@ class Command(_HelpByView):
     examples
         Lines for the help, without the program's name.
     completes
-        What its arguments are, for completion: ``run``, ``model``, ``filter``; the last one repeats if it
-        ends with ``*``.
+        What its arguments are, for completion: ``run``, ``trashed`` (a run in the trash), ``model``, ``experiment``,
+        ``tag``, ``filter``, or several such as ``run|tag``; the last one repeats if it ends with ``*``.
     """
 
     def __init__(

@@ -14,6 +14,7 @@ from nbtrack.commands.answers import answer as _answer
 from nbtrack.commands.answers import as_json as _as_json
 from nbtrack.commands.answers import in_experiment as _in_experiment
 from nbtrack.commands.answers import pairs
+from nbtrack.commands.curation_commands import CURATION_COMMANDS
 from nbtrack.commands.grammar import Asking, Command, Tree
 from nbtrack.commands.health_commands import doctor, repair, verify
 from nbtrack.commands.search_commands import search
@@ -53,6 +54,7 @@ def command_tree() -> Tree:
         diff,
         register,
         models,
+        *CURATION_COMMANDS,
         *TRASH_COMMANDS,
         backup,
         doctor,

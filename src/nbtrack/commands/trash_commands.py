@@ -93,7 +93,7 @@ def undo(asking: Asking, as_json: bool) -> View:
     return answer("text", f"Taken back: {contents(deletion)}.", as_json, json=deletion)
 
 
-@click.command(cls=Command, examples=("undelete forest-3", "undelete --model churn"))
+@click.command(cls=Command, completes=("trashed*",), examples=("undelete forest-3", "undelete --model churn"))
 @click.argument("runs", metavar="RUN...", nargs=-1)
 @click.option("--model", metavar="NAME[/VERSION]", help="A registered model, or one version of it.")
 @in_experiment

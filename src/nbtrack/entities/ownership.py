@@ -28,6 +28,19 @@ class Trash:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Curated:
+    """What a decision was about, by its present name: ``quickstart/forest-3``, ``churn``, ``churn/3``, or an experiment.
+
+    ``former`` are the names before, in the same order, where the decision changed them. ``runs`` counts the runs of a
+    renamed experiment.
+    """
+
+    names: list[str] = field(default_factory=list)
+    former: list[str] = field(default_factory=list)
+    runs: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
     """What collecting removed for good, or (``dry_run``) would remove.
 

@@ -112,7 +112,7 @@ class Revision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDetail:
-    """All that is known of one run."""
+    """All that is known of one run. ``former`` are the names that it had before (``quickstart/forest-3``)."""
 
     row: RunRow
     traceback: str | None = None
@@ -124,6 +124,8 @@ class RunDetail:
     packages: dict[str, str] = field(default_factory=dict)
     snapshot: str | None = None
     notes: list[str] = field(default_factory=list)
+    former: list[str] = field(default_factory=list)
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

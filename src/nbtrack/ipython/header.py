@@ -8,9 +8,9 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
+from nbtrack.entities.names import check_name
 from nbtrack.errors import InvalidInput
 from nbtrack.ipython.own_path import OwnPath
-from nbtrack.session import check_name
 
 DEFAULT_NAME = "run"
 
@@ -91,7 +91,7 @@ def parse_request(arguments: str) -> RunRequest:
         params=options["param"],
         metrics=options["metric"],
         tags=tuple(_tag(text) for text in options["tag"]),
-        experiment=check_name(options["experiment"]) if options["experiment"] else None,
+        experiment=check_name(options["experiment"], "experiment") if options["experiment"] else None,
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from nbtrack.commands import Asking, Command, Tree, View, command_tree, run_command
+from nbtrack.entities.names import check_name
 from nbtrack.errors import InvalidInput
 from nbtrack.ipython.hooks import NOT_WIRED, CellHooks
-from nbtrack.session import check_name
 
 KERNEL_COMMANDS = ("status", "start", "end", "pause", "resume")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from nbtrack.entities.models import ModelVersion
+from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.runs import Artifact, Difference, RunDetail
 from nbtrack.entities.stores import StoreStatus
 from nbtrack.render.characters import visible
@@ -22,6 +22,8 @@ def run_facts(detail: RunDetail, now: datetime | None = None) -> Facts:
         ("status", MARKS[row.status]),
         ("started", when(row.started, now) + took),
         ("experiment", visible(row.experiment, 200)),
+        ("pinned", "yes: delete and gc pass over it" if detail.pinned else ""),
+        ("formerly", ", ".join(visible(name, 100) for name in detail.former[:10])),
         ("notebook", visible(row.notebook or "", 300)),
         ("id", visible(row.id, 80)),
     ]
@@ -47,11 +49,26 @@ def model_facts(version: ModelVersion, now: datetime | None = None) -> Facts:
             "metrics",
             " · ".join(f"{visible(k, 40)} {number(v)}" for k, v in list(version.metrics.items())[:8]),
         ),
-        ("tags", " · ".join(f"{visible(k, 40)}={visible(v, 60)}" for k, v in list(version.tags.items())[:8])),
+        ("tags", " · ".join(_tag(key, value) for key, value in list(version.tags.items())[:8])),
         ("description", visible(version.description, 500)),
         ("digest", visible(version.digest, 100)),
     ]
     return [(name, text) for name, text in items if text]
+
+
+def model_descriptions(models: list[RegisteredModel]) -> Facts:
+    """What was said about models as a whole, each by its name."""
+    found = []
+    for model in models:
+        tags = [_tag(key, value) for key, value in list(model.tags.items())[:20]]
+        said = " · ".join(filter(None, [visible(model.description, 500), *tags]))
+        if said:
+            found.append((visible(model.name, 60), said))
+    return found
+
+
+def _tag(key: str, value: str) -> str:
+    return visible(f"{key}={value}" if value else key, 100)
 
 
 def status_facts(status: StoreStatus) -> Facts:

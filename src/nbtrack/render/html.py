@@ -14,7 +14,15 @@ from nbtrack.entities.search import SearchResult
 from nbtrack.entities.snapshots import NotebookDiff
 from nbtrack.entities.stores import StoreStatus
 from nbtrack.render.characters import visible
-from nbtrack.render.facts import Facts, artifact_text, difference_cells, model_facts, run_facts, status_facts
+from nbtrack.render.facts import (
+    Facts,
+    artifact_text,
+    difference_cells,
+    model_descriptions,
+    model_facts,
+    run_facts,
+    status_facts,
+)
 from nbtrack.render.grid import Column, folded_line, grid
 from nbtrack.render.health import repair_sentences, verification_facts, verification_sentences
 from nbtrack.render.html_source import bdi, diff_html, fold, source_change, source_html
@@ -234,7 +242,8 @@ def _models(models: Sequence[RegisteredModel]) -> str:
             Column("registered", [when(version.created) for version in versions], "run", right=True),
         ]
         newest = _table([column for column in columns if any(column.cells)])
-        sections.append(heading(visible(model.name, 60)) + newest)
+        said = "".join(quiet(text) for _, text in model_descriptions([model]))
+        sections.append(heading(visible(model.name, 60)) + said + newest)
     return (
         "".join(sections)
         if len(sections) <= 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from nbtrack.entities.ownership import Collection, Deletion, Trash
+from nbtrack.entities.ownership import Collection, Curated, Deletion, Trash
 from nbtrack.render.characters import visible
 from nbtrack.render.facts import Facts
 from nbtrack.render.grid import Column
@@ -31,6 +31,21 @@ def contents(deletion: Deletion) -> str:
         count = len(deletion.versions)
         parts.append(f"{count:,} model version{'s' * (count > 1)}: {named(deletion.versions)}")
     return " · ".join(parts)
+
+
+def renamed(done: Curated, kind: str = "") -> str:
+    """What is called otherwise now; `kind` stands before the names ("experiment ")."""
+    pairs = [(old, new) for old, new in zip(done.former, done.names, strict=True) if old != new]
+    if not pairs:
+        return (
+            f"The {kind}{named(done.names)} is called so already." if kind else "They are called so already."
+        )
+    runs = f" with its {done.runs:,} run{'s' * (done.runs != 1)}" if done.runs else ""
+    if len(pairs) == 1:
+        (old, new) = (visible(name, 200) for name in pairs[0])
+        return f"The {kind or 'run '}{old} is {new} now{runs}; the old name still finds it."
+    shown = named([f"{old} → {new}" for old, new in pairs])
+    return f"{len(pairs):,} runs: {shown}. The old names still find them."
 
 
 def trash_columns(trash: Trash, now: datetime | None = None) -> list[Column]:

@@ -15,7 +15,14 @@ from nbtrack.entities.search import SearchResult
 from nbtrack.entities.snapshots import NotebookDiff
 from nbtrack.entities.stores import StoreStatus
 from nbtrack.render.characters import visible
-from nbtrack.render.facts import artifact_text, difference_cells, model_facts, run_facts, status_facts
+from nbtrack.render.facts import (
+    artifact_text,
+    difference_cells,
+    model_descriptions,
+    model_facts,
+    run_facts,
+    status_facts,
+)
 from nbtrack.render.grid import Column, folded_line, grid
 from nbtrack.render.health import repair_sentences, verification_facts, verification_sentences
 from nbtrack.render.numbers import number, size, value, when
@@ -217,4 +224,4 @@ def _models(models: Sequence[RegisteredModel], width: int, now: datetime | None)
         Column("size", [size(version.size) for _, version in rows], "tag", right=True),
         Column("registered", [when(version.created, now) for _, version in rows], "run", right=True),
     ]
-    return ruled(columns_that_fit(columns, width)[0])
+    return [*ruled(columns_that_fit(columns, width)[0]), *facts(model_descriptions(list(models)))]

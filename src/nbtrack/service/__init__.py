@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nbtrack.service.backups import Backups
+    from nbtrack.service.curation import Curation
     from nbtrack.service.intake import Intake
     from nbtrack.service.models import Models
     from nbtrack.service.repair import Repairer
@@ -57,6 +58,7 @@ class Service:
     models: Models
     status: Status
     trash: TrashBin
+    curation: Curation
     verification: Verifier
     repairs: Repairer
     backups: Backups
@@ -71,6 +73,7 @@ class Service:
             "models": self.models,
             "store": self.status,
             "trash": self.trash,
+            "curation": self.curation,
             "verification": self.verification,
             "repairs": self.repairs,
             "backups": self.backups,
@@ -83,6 +86,7 @@ class Service:
 def open_service(store: Store, keeper: str) -> Service:
     """The use cases on `store`; `keeper` says who answers (for ``doctor``)."""
     from nbtrack.service.backups import Backups
+    from nbtrack.service.curation import Curation
     from nbtrack.service.intake import Intake
     from nbtrack.service.models import Models
     from nbtrack.service.repair import Repairer
@@ -107,6 +111,7 @@ def open_service(store: Store, keeper: str) -> Service:
         models=models,
         status=status,
         trash=TrashBin(store, runs, models),
+        curation=Curation(store, runs, models),
         verification=Verifier(store),
         repairs=Repairer(store, intake),
         backups=Backups(store, intake),

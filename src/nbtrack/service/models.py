@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import re
 import time
 from pathlib import Path
 from typing import Any
 
 from nbtrack.entities.ids import new_id
 from nbtrack.entities.models import ModelVersion, RegisteredModel
+from nbtrack.entities.names import check_model_name
 from nbtrack.entities.runs import Artifact
 from nbtrack.errors import InvalidInput, NotFound, StoreCorrupt
 from nbtrack.service import Deferred
@@ -17,8 +17,6 @@ from nbtrack.service.conversion import convert_in_child
 from nbtrack.service.runs import Runs
 from nbtrack.store.database import Store
 from nbtrack.store.processes import user_name
-
-_NAME = re.compile(r"[^\x00-\x1f\x7f/@]{1,200}")
 
 
 class Models:
@@ -55,12 +53,9 @@ class Models:
         UnsafeModel
             If the model has types that no safe format holds.
         """
-        for kind, text in (("model", name), ("alias", alias)):
-            if text is not None and (not _NAME.fullmatch(text) or text != text.strip()):
-                raise InvalidInput(
-                    f"{text!r} cannot be the name of a{'n' if kind == 'alias' else ''} {kind}: 1 to 200 characters "
-                    "without / and @, control characters, or spaces at its ends."
-                )
+        check_model_name(name)
+        if alias is not None:
+            check_model_name(alias, "alias")
         identifier = self._runs.resolve(run, experiment)
         chosen = self._choose(identifier, artifact)
         source, target = (self._store.incoming / f"{new_id()}.{kind}" for kind in ("pickle", "skops"))
@@ -167,14 +162,14 @@ class Models:
             name, _, alias = model.partition("@")
         elif "/" in model:
             name, _, version = model.partition("/")
-        found = self._store.models.get(name)
+        found = self._called(name, version)
         if found is None:
             names = ", ".join(self._store.models.names()) or "none yet"
             raise NotFound(f"There is no registered model {name}; there is {names}.", model=name)
         if alias:
             if alias not in found.aliases:
                 raise NotFound(
-                    f"The model {name} has no alias {alias}; it has {', '.join(found.aliases) or 'none'}.",
+                    f"The model {found.name} has no alias {alias}; it has {', '.join(found.aliases) or 'none'}.",
                     model=model,
                 )
             version = str(found.aliases[alias])
@@ -182,9 +177,18 @@ class Models:
             if version in ("", str(candidate.version)):
                 return candidate
         raise NotFound(
-            f"The model {name} has no version {version}; its newest is {found.versions[0].version}.",
+            f"The model {found.name} has no version {version}; its newest is {found.versions[0].version}.",
             model=model,
         )
+
+    def _called(self, name: str, version: str) -> RegisteredModel | None:
+        """The model of this name, or the one that had it when it got the version: a citation never means another."""
+        found = self._store.models.get(name)
+        number = int(version) if version.isascii() and version.isdigit() else None
+        if found is not None and number in (None, *(item.version for item in found.versions)):
+            return found
+        now = self._store.curation.model_now(name, number)
+        return (self._store.models.get(now) if now is not None else None) or found
 
     def content(self, digest: str) -> dict[str, str]:
         """Where the content of a model or artifact is: ``path`` of a file, or (small ones) ``base64``; and its ``codec``."""

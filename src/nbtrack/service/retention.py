@@ -183,12 +183,13 @@ class Collector:
 
     def _purge_versions(self, rules: _Rules, tally: _Tally, now: int) -> None:
         due = self._retention.due_versions(rules.trash)
+        given = [f"{self._store.curation.given_name(model, version)}/{version}" for model, version in due]
         for model, version in due:
             self._retention.purge_version(model, version)
         if due:
             names = [f"{model}/{version}" for model, version in due]
             self._store.trash.entomb(
-                "model_version", [f"{self._store.identity}/{name}" for name in names], now
+                "model_version", [f"{self._store.identity}/{name}" for name in given], now
             )
             self._store.audit.append(now, user_name(), "models.purged", {"versions": names})
         tally.versions += len(due)

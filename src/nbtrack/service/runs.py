@@ -156,6 +156,27 @@ class Runs:
         query = compile_filter(filter, self._store.runs.known_names(), better=better_when)
         return self._store.runs.matching(query, experiment)
 
+    def choose(self, runs: list[str], filter: str | None, experiment: str | None, undone: str) -> list[str]:
+        """The ids of the runs that are named, or of all that fit a filter; `undone` ends the sentence where none do.
+
+        Raises
+        ------
+        NotFound
+            If one of the names is none, or no run fits.
+        """
+        if runs:
+            return list(dict.fromkeys(self.resolve(run, experiment) for run in runs))
+        chosen = self.select(filter or "", experiment)
+        if not chosen:
+            where = f" in the experiment {experiment}" if experiment is not None else ""
+            what = f"No run{where} fits {filter}" if filter else f"There is no run{where}"
+            raise NotFound(f"{what}: {undone}.")
+        return chosen
+
+    def full_names(self, runs: list[str]) -> list[str]:
+        """The names of runs (by id) with their experiments: ``quickstart/forest-3``."""
+        return [f"{row.experiment}/{row.name}" for row in self._store.runs.rows(runs)]
+
     def get(self, run: str, experiment: str | None = None) -> RunDetail:
         """All that is known of a run."""
         return self._detail(self.resolve(run, experiment))
@@ -179,6 +200,8 @@ class Runs:
             packages=packages,
             snapshot=snapshot.id if snapshot else None,
             notes=store.runs.notes(run),
+            former=store.labels.former(run),
+            pinned=store.curation.is_pinned(run),
         )
 
     def compare(self, runs: list[str], experiment: str | None = None) -> Comparison:
@@ -276,19 +299,23 @@ class Runs:
             )
         return run
 
-    def complete(self, prefix: str, experiment: str | None = None) -> list[str]:
-        """Run names that begin with `prefix`; those of the experiment first and plain, others as ``experiment/name``."""
+    def complete(self, prefix: str, experiment: str | None = None, trash: bool = False) -> list[str]:
+        """Run names that begin with `prefix`; those of the experiment first and plain, others as ``experiment/name``.
+
+        `trash`: of the runs in the trash.
+        """
         _, slash, label = prefix.rpartition("/")
-        found = self._store.runs.labels(label if slash else prefix, 200)
+        found = self._store.runs.labels(label if slash else prefix, 200, trash=trash)
         here = [name for name, owner in found if owner == experiment or experiment is None]
         there = [f"{owner}/{name}" for name, owner in found if owner != experiment and experiment is not None]
         return list(dict.fromkeys(name for name in here + there if name.startswith(prefix)))[:100]
 
     def names(self) -> dict[str, list[str]]:
-        """The names of all params, metrics and tags, for completion."""
+        """The names of all params, metrics, tags and experiments, for completion."""
         known = self._store.runs.known_names()
         return {
             "params": sorted(known.params),
             "metrics": sorted(known.metrics),
             "tags": sorted(known.tags),
+            "experiments": list(self._store.labels.experiments()),
         }

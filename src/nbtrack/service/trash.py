@@ -70,22 +70,12 @@ class TrashBin:
                 name, versions = self._versions(model)
                 self._store.trash.put_versions(name, versions, moment)
             else:
-                chosen = self._choose(runs or [], filter, experiment)
+                chosen = self._runs.choose(runs or [], filter, experiment, "nothing was deleted")
                 self._refuse(chosen)
                 self._store.trash.put_runs(chosen, moment)
             deletion = self._deletion(moment)
             self._audit(now, "trash.filled", deletion)
         return deletion
-
-    def _choose(self, runs: Sequence[str], filter: str | None, experiment: str | None) -> list[str]:
-        if runs:
-            return list(dict.fromkeys(self._runs.resolve(run, experiment) for run in runs))
-        chosen = self._runs.select(filter or "", experiment)
-        if not chosen:
-            where = f" in the experiment {experiment}" if experiment is not None else ""
-            what = f"No run{where} fits {filter}" if filter else f"There is no run{where}"
-            raise NotFound(f"{what}: nothing was deleted.")
-        return chosen
 
     def _versions(self, model: str) -> tuple[str, list[int]]:
         if "/" not in model and "@" not in model and (found := self._store.models.get(model)):
@@ -155,7 +145,7 @@ class TrashBin:
                 return self._restored(self._restore_model(model))
             chosen = [self._runs.resolve(run, experiment, trash=True) for run in runs or []]
             self._store.trash.restore_runs(chosen)
-            return self._restored(Deletion(time=iso(time.time_ns()), runs=self._names(chosen)))
+            return self._restored(Deletion(time=iso(time.time_ns()), runs=self._runs.full_names(chosen)))
 
     def _restore_model(self, model: str) -> Deletion:
         name, _, version = model.partition("/")
@@ -169,12 +159,11 @@ class TrashBin:
         """What came back, with the runs that a version among it came from: a model without its lineage is a riddle."""
         needed = self._store.trash.missing_lineage()
         self._store.trash.restore_runs(needed)
-        deletion = replace(deletion, runs=list(dict.fromkeys([*deletion.runs, *self._names(needed)])))
+        deletion = replace(
+            deletion, runs=list(dict.fromkeys([*deletion.runs, *self._runs.full_names(needed)]))
+        )
         self._audit(time.time_ns(), "trash.restored", deletion)
         return deletion
-
-    def _names(self, runs: Sequence[str]) -> list[str]:
-        return [f"{row.experiment}/{row.name}" for row in self._store.runs.rows(runs)]
 
     def _deletion(self, moment: int, sizes: dict[int, int] | None = None) -> Deletion:
         return Deletion(

@@ -14,6 +14,7 @@ from nbtrack.errors import Conflict, NotAStore, StoreCorrupt, StoreNotWritable
 from nbtrack.store.artifacts import Artifacts
 from nbtrack.store.audit import Audit
 from nbtrack.store.blobs import Blobs
+from nbtrack.store.curation import Curation
 from nbtrack.store.executions import Executions
 from nbtrack.store.journals import Journals
 from nbtrack.store.labels import Labels
@@ -45,6 +46,7 @@ class Store:
         names = Names(self.connection)
         self.runs = Runs(self.connection, names)
         self.labels = Labels(self.connection)
+        self.curation = Curation(self.connection, names)
         self.metrics = Metrics(self.connection, names)
         self.artifacts = Artifacts(self.connection)
         self.executions = Executions(self.connection, self.blobs)

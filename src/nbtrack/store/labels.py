@@ -65,3 +65,102 @@ class Labels:
             (name, number, experiment),
         ).fetchall()
         return bool(rows)
+
+    def number_in(self, run: str, experiment: str, name: str) -> int | None:
+        """The number that a run has or had under `name` in an experiment; None if it never was called so."""
+        rows: list[Any] = self._connection.execute(
+            "SELECT min(number) FROM run_names JOIN experiments ON experiments.id = experiment JOIN"
+            " (SELECT name, number FROM runs WHERE id = ?1"
+            " UNION SELECT former_labels.name, former_labels.number FROM former_labels JOIN runs ON key = run WHERE id = ?1)"
+            " AS labels ON labels.name = run_names.id WHERE run_names.name = ?2 AND experiments.name = ?3",
+            (run, name, experiment),
+        ).fetchall()
+        return rows[0][0] if rows else None
+
+    def give(self, run: str, experiment: str, name: str, number: int) -> None:
+        """Call a run (by id) by a label that is its own; what it was called until now goes on meaning it.
+
+        To be called inside a transaction, like all that changes labels.
+        """
+        (name_key,) = next(
+            self._connection.execute(
+                "SELECT run_names.id FROM run_names JOIN experiments ON experiments.id = experiment"
+                " WHERE run_names.name = ? AND experiments.name = ?",
+                (name, experiment),
+            )
+        )
+        self._connection.execute(
+            "INSERT OR IGNORE INTO former_labels (name, number, run) SELECT name, number, key FROM runs WHERE id = ?",
+            (run,),
+        )
+        self._connection.execute("UPDATE runs SET name = ?, number = ? WHERE id = ?", (name_key, number, run))
+        self._connection.execute(
+            "DELETE FROM former_labels WHERE name = ? AND number = ?", (name_key, number)
+        )
+
+    def former(self, run: str) -> list[str]:
+        """What a run (by id) was called before: ``experiment/label`` of each."""
+        rows = self._connection.execute(
+            "SELECT experiments.name || '/' || run_names.name || '-' || former_labels.number FROM former_labels"
+            " JOIN run_names ON run_names.id = former_labels.name JOIN experiments ON experiments.id = experiment"
+            " JOIN runs ON key = run WHERE runs.id = ? ORDER BY 1",
+            (run,),
+        )
+        return [name for (name,) in rows]
+
+    def experiments(self, *, trash: bool = False) -> dict[str, int]:
+        """The experiments with how many runs each has; `trash`: how many are in the trash."""
+        rows: list[Any] = self._connection.execute(
+            "SELECT experiments.name, count(*) FROM runs JOIN run_names ON run_names.id = runs.name"
+            " JOIN experiments ON experiments.id = experiment WHERE (deleted IS NOT NULL) = ?"
+            " GROUP BY experiments.id ORDER BY 1",
+            (trash,),
+        ).fetchall()
+        return dict(rows)
+
+    def rename_experiment(self, before: str, after: str) -> None:
+        """Give all runs of an experiment, those in the trash too, to one that has none, each with its number.
+
+        Where the other had runs that are deleted for good, the numbers go on behind theirs; a run that was called so
+        before gets its own number back.
+        """
+        connection = self._connection
+        connection.execute("INSERT OR IGNORE INTO experiments (name) VALUES (?)", (after,))
+        connection.execute("DROP TABLE IF EXISTS temp.renamed_names")
+        connection.execute(
+            "CREATE TEMP TABLE renamed_names AS SELECT old.id AS old, coalesce(new.last, 0) AS last, old.name"
+            " FROM run_names AS old LEFT JOIN run_names AS new ON new.name = old.name"
+            " AND new.experiment = (SELECT id FROM experiments WHERE name = ?2)"
+            " WHERE old.experiment = (SELECT id FROM experiments WHERE name = ?1)"
+            " AND old.id IN (SELECT name FROM runs)",
+            (before, after),
+        )
+        connection.execute(
+            "INSERT OR IGNORE INTO run_names (experiment, name, last)"
+            " SELECT (SELECT id FROM experiments WHERE name = ?), name, 0 FROM renamed_names",
+            (after,),
+        )
+        connection.execute("DROP TABLE IF EXISTS temp.renamed_runs")
+        connection.execute(
+            "CREATE TEMP TABLE renamed_runs AS SELECT key, new.id AS name, coalesce((SELECT f.number FROM former_labels AS f"
+            " WHERE f.run = key AND f.name = new.id), n.last + runs.number) AS number FROM runs"
+            " JOIN renamed_names AS n ON n.old = runs.name JOIN run_names AS new ON new.name = n.name"
+            " AND new.experiment = (SELECT id FROM experiments WHERE name = ?)",
+            (after,),
+        )
+        connection.execute(
+            "INSERT OR IGNORE INTO former_labels (name, number, run)"
+            " SELECT name, number, key FROM runs WHERE key IN (SELECT key FROM renamed_runs)"
+        )
+        connection.execute(
+            "UPDATE runs SET name = r.name, number = r.number FROM renamed_runs AS r WHERE r.key = runs.key"
+        )
+        connection.execute(
+            "DELETE FROM former_labels WHERE (name, number) IN (SELECT name, number FROM renamed_runs)"
+        )
+        connection.execute(
+            "UPDATE run_names SET last = max(last, r.most) FROM"
+            " (SELECT name, max(number) AS most FROM renamed_runs GROUP BY name) AS r WHERE r.name = run_names.id"
+        )
+        connection.execute("DROP TABLE temp.renamed_runs")
+        connection.execute("DROP TABLE temp.renamed_names")

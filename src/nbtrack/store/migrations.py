@@ -8,6 +8,7 @@ import apsw
 
 from nbtrack.errors import StoreCorrupt, StoreTooNew
 from nbtrack.store.columns import to_columns
+from nbtrack.store.curation import CURATION
 from nbtrack.store.deletion import DELETION
 from nbtrack.store.foundation import FOUNDATION
 from nbtrack.store.search_schema import SEARCH
@@ -25,6 +26,7 @@ MIGRATIONS: list[tuple[str, Step]] = [
     ("0003_trash", DELETION),
     ("0004_checksums", CHECKSUMS),
     ("0005_search", SEARCH),
+    ("0006_curation", CURATION),
 ]
 
 

@@ -13,7 +13,8 @@ from nbtrack.store.values import iso, load
 
 _VERSION = (
     "SELECT models.name, version, run_id, run_names.name || '-' || runs.number, artifact, format, digest, size,"
-    " type_name, types, description, tags, created FROM model_versions JOIN models ON models.id = model"
+    " type_name, types, model_versions.description, model_versions.tags, created FROM model_versions"
+    " JOIN models ON models.id = model"
     " LEFT JOIN runs ON runs.id = run_id LEFT JOIN run_names ON run_names.id = runs.name"
 )
 
@@ -99,8 +100,15 @@ class Models:
         ).fetchall()
         if not rows:
             return None
+        description, tags = next(
+            self._connection.execute("SELECT description, tags FROM models WHERE id = ?", (model,))
+        )
         return RegisteredModel(
-            name=name, versions=[self._version(row, aliases) for row in rows], aliases=aliases
+            name=name,
+            versions=[self._version(row, aliases) for row in rows],
+            aliases=aliases,
+            description=description,
+            tags=load(tags),
         )
 
     def _version(self, row: Any, aliases: dict[str, int]) -> ModelVersion:

@@ -60,7 +60,7 @@ class Names:
         ]
 
     def set(self, run: int, kind: Kind, values: dict[str, SQLValue]) -> None:
-        """Write values of one run (by its key). To be called inside a transaction."""
+        """Write values of one run (by its key); None removes one. To be called inside a transaction."""
         wide: list[str] = []
         bound: list[SQLValue] = []
         for name, value in values.items():
@@ -68,6 +68,8 @@ class Names:
             if number <= WIDE:
                 wide.append(f"c{number} = ?")
                 bound.append(value)
+            elif value is None:
+                self._connection.execute("DELETE FROM rare_values WHERE run = ? AND name = ?", (run, number))
             else:
                 self._connection.execute(
                     "INSERT OR REPLACE INTO rare_values (run, name, value) VALUES (?, ?, ?)",

@@ -157,7 +157,8 @@ class Runs:
     def add_note(self, run: str, note: str) -> None:
         """Add a sentence about the run."""
         self._connection.execute(
-            "INSERT INTO notes (run_id, position, note) VALUES (?1, (SELECT count(*) FROM notes WHERE run_id = ?1), ?2)",
+            "INSERT INTO notes (run_id, position, note)"
+            " VALUES (?1, (SELECT coalesce(max(position) + 1, 0) FROM notes WHERE run_id = ?1), ?2)",
             (run, encodable(note)),
         )
 
@@ -250,13 +251,13 @@ class Runs:
         )
         return str(found[0]) if found else None
 
-    def labels(self, prefix: str, limit: int) -> list[tuple[str, str]]:
-        """Run names that begin with `prefix`, newest first, each with its experiment."""
+    def labels(self, prefix: str, limit: int, *, trash: bool = False) -> list[tuple[str, str]]:
+        """Run names that begin with `prefix`, newest first, each with its experiment; `trash`: those in the trash."""
         pattern = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         rows = self._connection.execute(
-            f"SELECT {LABEL} AS label, experiments.name FROM runs {_NAMED} WHERE label LIKE ? ESCAPE '\\' AND {_LIVE}"
-            " ORDER BY runs.started DESC LIMIT ?",
-            (pattern, limit),
+            f"SELECT {LABEL} AS label, experiments.name FROM runs {_NAMED} WHERE label LIKE ? ESCAPE '\\'"
+            " AND (runs.deleted IS NOT NULL) = ? ORDER BY runs.started DESC LIMIT ?",
+            (pattern, trash, limit),
         )
         return [(label, experiment) for label, experiment in rows]
 
