@@ -7,6 +7,7 @@ this list and the entities that answer, nothing else. A *question* changes nothi
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import json
 import math
@@ -108,17 +109,23 @@ def dispatch(service: Service, name: str, arguments: dict[str, Any]) -> Any:
     if operation is None:
         raise InvalidInput(f"There is no operation {name}; there are {', '.join(OPERATIONS)}.")
     method = operation.method(service)
+    signature, hints = _expected(getattr(method, "__func__", method))
     try:
-        inspect.signature(method).bind(**arguments)
+        signature.bind(service, **arguments)
     except TypeError as problem:
         raise InvalidInput(f"The operation {name} cannot be asked like this: {problem}.") from None
-    hints = typing.get_type_hints(method)
     for key, value in arguments.items():
         if not _fits(value, hints[key]):
             raise InvalidInput(
                 f"The argument {key} of {name} must be {_describe(hints[key])}, not {value!r}."
             )
     return method(**arguments)
+
+
+@functools.cache
+def _expected(function: Callable[..., Any]) -> tuple[inspect.Signature, dict[str, Any]]:
+    """What a method takes, ``self`` first; looking at it takes as long as many a question."""
+    return inspect.signature(function), typing.get_type_hints(function)
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -141,17 +148,25 @@ def _describe(hint: Any) -> str:
     return hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint)
 
 
+_SCALARS = frozenset({str, int, float, bool, bytes, types.NoneType})
+
+
 def to_plain(value: Any) -> Any:
     """Entities as dicts, lists and scalars; floats stay floats, NaN too."""
     if isinstance(value, Enum):
         return value.value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {name: to_plain(getattr(value, name)) for name in _fields(type(value))}
     if isinstance(value, dict):
-        return {key: to_plain(item) for key, item in value.items()}
+        return {key: item if type(item) in _SCALARS else to_plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [to_plain(item) for item in value]
+        return [item if type(item) in _SCALARS else to_plain(item) for item in value]
     return value
+
+
+@functools.cache
+def _fields(entity: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(entity))
 
 
 def to_entity(name: str, plain: Any) -> Any:
@@ -160,31 +175,38 @@ def to_entity(name: str, plain: Any) -> Any:
 
 
 def _build(hint: Any, plain: Any) -> Any:
+    build = None if plain is None else _builder(hint)
+    return plain if build is None else build(plain)
+
+
+@functools.cache
+def _builder(hint: Any) -> Callable[[Any], Any] | None:
+    """What makes a value of this type of a plain one; None where it is one already."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if plain is None:
+    if origin in (list, dict) and _builder(inner[-1]) is None:
         return None
     if origin is list:
-        return [_build(inner[0], item) for item in plain]
+        return lambda plain: [_build(inner[0], item) for item in plain]
     if origin is dict:
-        return {key: _build(inner[1], item) for key, item in plain.items()}
+        return lambda plain: {key: _build(inner[1], item) for key, item in plain.items()}
     if origin in (types.UnionType, typing.Union):
-        options = [option for option in inner if option is not type(None)]
-        return _build(options[0], plain) if len(options) == 1 else plain
+        options = [option for option in inner if option is not types.NoneType]
+        return _builder(options[0]) if len(options) == 1 else None
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        hints = _hints(hint)
-        return hint(**{key: _build(hints[key], item) for key, item in plain.items() if key in hints})
+        return functools.partial(_build_entity, hint)
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return hint(plain)
-    return plain
+        return hint
+    return None
 
 
-_HINTS: dict[type, dict[str, Any]] = {}
+def _build_entity(entity: type, plain: dict[str, Any]) -> Any:
+    hints = _hints(entity)
+    return entity(**{key: _build(hints[key], item) for key, item in plain.items() if key in hints})
 
 
+@functools.cache
 def _hints(entity: type) -> dict[str, Any]:
-    if entity not in _HINTS:
-        _HINTS[entity] = typing.get_type_hints(entity)
-    return _HINTS[entity]
+    return typing.get_type_hints(entity)
 
 
 def to_json(value: Any, indent: int | None = None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
 import signal
@@ -12,17 +13,22 @@ import subprocess
 import sys
 import threading
 import time
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import nbtrack
+from nbtrack.entities.ids import new_id
+from nbtrack.entities.records import RunStarted
 from nbtrack.errors import InvalidInput, KeeperUnavailable, NbtrackError, StoreCorrupt, StoreTooNew
 from nbtrack.keeper import connect, protocol
 from nbtrack.keeper.address import StoreLock, socket_path
 from nbtrack.store.database import DATABASE, Store
 from nbtrack.store.location import create_store
+from nbtrack.store.points import Chunk
+from nbtrack.version import __version__
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="this system has no local sockets")
 
@@ -91,6 +97,32 @@ def test_it_leaves_when_idle(store: Path, monkeypatch: pytest.MonkeyPatch) -> No
     pid = keeper_pid(store)
     assert wait_for(lambda: not is_running(pid))
     assert not socket_path(store).exists()
+
+
+def test_it_does_not_leave_in_the_middle_of_an_answer(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Store(store)
+    with opened.transaction():
+        begun = RunStarted(run=new_id(), time=1, name="long", experiment="e", process="p")
+        opened.runs.start(begun)
+        noise = array("d", [math.sin(1e6 * step) for step in range(200_000)])
+        opened.metrics.append(begun.run, "loss", None, noise, array("q", range(len(noise))))
+    opened.close()
+    monkeypatch.setenv("NBTRACK_KEEPER_IDLE", "1")
+    keeper_pid(store)
+    question = {"operation": "runs.curve", "arguments": {"run": "long-1", "name": "loss"}}
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker:
+        asker.connect(str(socket_path(store)))
+        asker.sendall(protocol.pack(question | {"version": __version__}))
+        time.sleep(2)  # a busy asker reads late; what it has not read is in no buffer
+        (length,) = protocol.HEAD.unpack(asker.recv(protocol.HEAD.size))
+        read = b""
+        while part := asker.recv(1 << 20):
+            read += part
+            if len(read) == length:
+                break
+    chunks = protocol.unpack(read)["ok"]["chunks"]
+    assert len(read) == length
+    assert b"".join(Chunk(content).values().tobytes() for content in chunks) == noise.tobytes()
 
 
 def test_an_older_keeper_leaves_when_a_newer_client_asks(store: Path) -> None:

@@ -132,7 +132,7 @@ class Table:
             if column.kind == "time":
                 numbers = pandas.to_datetime(numbers // 1_000_000, unit="ms", utc=True)
             elif column.kind == "text":
-                numbers = numpy.array([*json.loads(column.words), None], dtype=object)[numbers]
+                numbers = numpy.array([*json.loads(bytes(column.words)), None], dtype=object)[numbers]
             columns[_title(column)] = numbers
         return pandas.DataFrame(columns)
 
@@ -172,11 +172,11 @@ def _title(column: Column) -> str:
 def _values(column: Column) -> list[Any]:
     """A column's values as Python has them; None where nothing was recorded."""
     if column.kind == "json":
-        return list(json.loads(column.words))
+        return list(json.loads(bytes(column.words)))
     numbers: array[Any] = array(_CODES[column.kind])
     numbers.frombytes(column.data)
     if column.kind == "text":
-        words = [*json.loads(column.words), None]
+        words = [*json.loads(bytes(column.words)), None]
         return [words[number] for number in numbers]
     if column.present is None:
         return list(numbers)

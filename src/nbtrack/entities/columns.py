@@ -1,8 +1,11 @@
-"""Answers that are numbers in bulk. Their ``bytes`` travel as they are, beside the message and not inside its JSON."""
+"""Answers that are numbers in bulk. Their bytes travel as they are, beside the message and not inside its JSON."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+
+Bulk = bytes | memoryview
+"""Bytes; those of an answer are views of the message that brought them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,9 +26,9 @@ class Column:
     name: str
     group: str
     kind: str
-    data: bytes = b""
-    words: bytes = b"[]"
-    present: bytes | None = None
+    data: Bulk = b""
+    words: Bulk = b"[]"
+    present: Bulk | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,4 +48,4 @@ class MetricCurve:
 
     run: str
     name: str
-    chunks: list[bytes] = field(default_factory=list)
+    chunks: list[Bulk] = field(default_factory=list)

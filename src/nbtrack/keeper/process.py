@@ -46,6 +46,9 @@ SYNC_EVERY = 0.5
 
 LOCK_WAIT = 3.0
 
+PIECE = 1 << 18
+"""Bytes of an answer that are written at a time."""
+
 log = logging.getLogger("nbtrack.keeper")
 
 
@@ -139,9 +142,12 @@ class Keeper:
                 if length > protocol.MAX_MESSAGE:
                     return
                 request = protocol.unpack(await reader.readexactly(length))
-                self._busy_at = time.monotonic()
-                writer.write(protocol.pack(await self._answer(request)))
-                await writer.drain()
+                self._answering += 1  # the idle time counts from the end of an answer, however long it takes
+                try:
+                    await _send(writer, protocol.parts(await self._answer(request)))
+                finally:
+                    self._answering -= 1
+                    self._busy_at = time.monotonic()
 
     async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         if protocol.version_key(str(request.get("version"))) > protocol.version_key(__version__):
@@ -154,20 +160,28 @@ class Keeper:
             await self._work(request.get("journal"))
             answer = dispatch(self._service, str(request.get("operation")), request.get("arguments") or {})
             if isinstance(answer, Deferred):
-                self._answering += 1  # the copy of a large store takes longer than the idle time
-                try:
-                    answer = answer.finish(await asyncio.to_thread(answer.work))
-                finally:
-                    self._answering -= 1
-                    self._busy_at = time.monotonic()
+                answer = answer.finish(await asyncio.to_thread(answer.work))
             elif isinstance(answer, Sliced):
                 for _ in answer.steps:
-                    self._busy_at = time.monotonic()
                     await asyncio.sleep(0)  # others are answered between two slices
                 answer = answer.finish()
             return {"ok": to_plain(answer)}
         except Exception as problem:  # noqa: BLE001 - whatever went wrong, the asker is told
             return {"error": error_to_plain(_as_nbtrack_error(problem, self._service.store.folder))}
+
+
+async def _send(writer: asyncio.StreamWriter, parts: list[bytes | memoryview]) -> None:
+    """Write a message piece by piece: given a long curve at once, the transport would copy it several times."""
+    piece = bytearray()
+    for part in parts:
+        for start in range(0, len(part), PIECE):
+            piece += part[start : start + PIECE]
+            if len(piece) >= PIECE:
+                writer.write(piece)
+                await writer.drain()
+                piece = bytearray()
+    writer.write(piece)
+    await writer.drain()
 
 
 def _as_nbtrack_error(problem: Exception, store: Path) -> NbtrackError:

@@ -22,23 +22,28 @@ _BULK = "$bytes"
 
 def pack(message: dict[str, Any]) -> bytes:
     """A message as bytes, with its length before it."""
-    bulk: list[bytes] = []
+    return b"".join(parts(message))
+
+
+def parts(message: dict[str, Any]) -> list[bytes | memoryview]:
+    """The same in parts that stand one behind the other; bulk is not copied."""
+    bulk: list[bytes | memoryview] = []
     size = 0
 
     def attach(value: object) -> dict[str, list[int]]:
         nonlocal size
-        if not isinstance(value, bytes):
+        if not isinstance(value, (bytes, memoryview)):
             raise TypeError(f"{type(value).__name__} cannot travel")
         bulk.append(value)
         size += len(value)
         return {_BULK: [size - len(value), len(value)]}
 
     content = json.dumps(message, separators=(",", ":"), default=attach).encode()
-    return b"".join([HEAD.pack(HEAD.size + len(content) + size), HEAD.pack(len(content)), content, *bulk])
+    return [HEAD.pack(HEAD.size + len(content) + size) + HEAD.pack(len(content)) + content, *bulk]
 
 
-def unpack(content: bytes) -> dict[str, Any]:
-    """The message of a frame's content, which stands behind its length.
+def unpack(content: bytes | bytearray) -> dict[str, Any]:
+    """The message of a frame's content, which stands behind its length; bulk in it are views of `content`.
 
     Raises
     ------
@@ -48,14 +53,14 @@ def unpack(content: bytes) -> dict[str, Any]:
     if len(content) < HEAD.size:
         raise ValueError("not a message")
     (length,) = HEAD.unpack_from(content)
-    bulk = HEAD.size + length
+    bulk, whole = HEAD.size + length, memoryview(content)
 
     def detach(value: dict[str, Any]) -> Any:
         place = value.get(_BULK)
         if len(value) != 1 or not isinstance(place, list):
             return value
         start, size = place
-        return content[bulk + start : bulk + start + size]
+        return whole[bulk + start : bulk + start + size]
 
     text = content[HEAD.size : bulk]
     message = json.loads(text, object_hook=detach if len(content) > bulk else None)

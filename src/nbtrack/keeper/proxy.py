@@ -191,12 +191,12 @@ class KeeperProxy:
         self._forget_connections()
 
 
-def _receive(connection: socket.socket, length: int) -> bytes:
-    parts, missing = [], length
+def _receive(connection: socket.socket, length: int) -> bytearray:
+    content = bytearray(length)
+    missing = memoryview(content)
     while missing:
-        part = connection.recv(min(missing, 1 << 20))
-        if not part:
+        count = connection.recv_into(missing)
+        if not count:
             raise ConnectionResetError("the keeper went away")
-        parts.append(part)
-        missing -= len(part)
-    return b"".join(parts)
+        missing = missing[count:]
+    return content

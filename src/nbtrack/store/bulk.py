@@ -19,7 +19,7 @@ _OWN = ("key", "id", "name", "number", "status", "started", "duration", "noteboo
 
 
 def read_columns(
-    connection: apsw.Connection, names: Names, source: str, bindings: list[Any], limit: int, offset: int
+    connection: apsw.Connection, names: Names, source: str, bindings: list[Any], page: tuple[int, int] | None
 ) -> tuple[int, list[Column]]:
     """How many rows of ``runs`` there are, and their columns that have a value.
 
@@ -27,16 +27,19 @@ def read_columns(
     ----------
     source
         ``FROM``, ``WHERE`` and ``ORDER BY``.
+    page
+        Rows at most, and how many to pass over; None for all, which SQLite sorts in half the time.
     """
     known = names.all()
     wide = [number for number, _, _ in known if number <= WIDE]
     wanted = ", ".join([*(f"runs.{name}" for name in _OWN), *map(expression, wide)])
-    page: list[Any] = connection.execute(
-        f"SELECT {wanted} {source} LIMIT ? OFFSET ?", [*bindings, limit, offset]
+    bounds = "" if page is None else " LIMIT ? OFFSET ?"
+    rows: list[Any] = connection.execute(
+        f"SELECT {wanted} {source}{bounds}", [*bindings, *(page or ())]
     ).fetchall()
-    if not page:
+    if not rows:
         return 0, []
-    values: list[Any] = list(zip(*page, strict=True))
+    values: list[Any] = list(zip(*rows, strict=True))
     columns = _own_columns(connection, dict(zip(_OWN, values[: len(_OWN)], strict=True)))
     by_number: dict[int, Sequence[SQLValue]] = dict(zip(wide, values[len(_OWN) :], strict=True))
     if len(wide) < len(known):
@@ -45,7 +48,7 @@ def read_columns(
         column = by_number.get(number)
         if column is not None and any(value is not None for value in column):
             columns.append(column_of(name, f"{kind}s", column))
-    return len(page), columns
+    return len(rows), columns
 
 
 def _own_columns(connection: apsw.Connection, own: dict[str, Sequence[Any]]) -> list[Column]:
@@ -121,6 +124,10 @@ def _text(name: str, values: Sequence[Any], group: str = "run") -> Column:
     missing = None in values
     distinct = dict.fromkeys(values)
     distinct.pop(None, None)
+    if not distinct:
+        return Column(
+            name=name, group=group, kind="text", data=b"\xff" * 4 * len(values), present=bytes(len(values))
+        )
     places = {word: place for place, word in enumerate(distinct)} | {None: -1}
     return Column(
         name=name,

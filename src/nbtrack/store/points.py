@@ -30,8 +30,14 @@ _ALL = 2**64 - 1
 
 FLOAT32, FLOAT64 = 4, 8
 
-_WORTH = 0.95
+HEAD_SIZE = _HEAD.size + _INTEGERS.size
+"""Bytes at the beginning of a chunk that tell its count, and its steps where they are evenly spaced."""
+
+_WORTH = 0.8
 """A plane that shrinks to more than this part of itself is left as it is: it would only cost time to read."""
+
+_PROBE = 1024
+"""Bytes from the beginning, the middle and the end of a plane that tell whether it is noise, before all of it is tried."""
 
 
 def encode(steps: Sequence[int], values: array[float], times: Sequence[int]) -> bytes:
@@ -79,7 +85,7 @@ def _planes(content: bytes, width: int) -> list[bytes]:
     parts = []
     for index in range(width):
         plane = content[index::width]
-        packed = zlib.compress(plane, 1)
+        packed = plane if _is_noise(plane) else zlib.compress(plane, 1)
         if len(packed) < _WORTH * len(plane):
             parts += [_PLANE.pack(len(packed), 1), packed]
         else:
@@ -87,8 +93,16 @@ def _planes(content: bytes, width: int) -> list[bytes]:
     return parts
 
 
+def _is_noise(plane: bytes) -> bool:
+    middle = len(plane) // 2
+    some = plane[:_PROBE] + plane[middle : middle + _PROBE] + plane[-_PROBE:]
+    return len(plane) > 4 * len(some) and len(zlib.compress(some, 1)) >= len(some)
+
+
 class Chunk:
     """A chunk to read from. Only the columns that are asked for are unpacked.
+
+    Of one that is cut off behind its first `HEAD_SIZE` bytes ``count``, ``width`` and `even_steps` are known.
 
     Raises
     ------
@@ -96,10 +110,9 @@ class Chunk:
         If the content is no chunk; also from the methods.
     """
 
-    def __init__(self, content: bytes) -> None:
-        self._content = content
+    def __init__(self, content: bytes | memoryview) -> None:
+        self._content = memoryview(content)  # planes are read where they are, not copied out first
         self.count, self.width = _HEAD.unpack_from(content)
-        self._times_at = self._behind_integers(_HEAD.size)
 
     def even_steps(self) -> tuple[int, int] | None:
         """First step and stride, where the steps are evenly spaced."""
@@ -112,11 +125,19 @@ class Chunk:
 
     def times(self) -> array[int]:
         """The times in milliseconds since 1970."""
-        return self._sums(self._times_at)
+        return self._sums(self._behind_integers(_HEAD.size))
 
-    def value_planes(self) -> Iterator[bytes]:
+    def value_planes(self) -> Iterator[bytes | memoryview]:
         """The values' first bytes, their second bytes and so on: little-endian floats of `width` bytes."""
-        return self._planes(self._behind_integers(self._times_at), self.width)
+        return self._planes(self._values_at(), self.width)
+
+    def first_value(self) -> float:
+        """The first value, for which nothing is unpacked."""
+        number = b"".join(plane[:1] for plane in self._planes(self._values_at(), self.width, 1))
+        return float(from_little("f" if self.width == FLOAT32 else "d", number)[0])
+
+    def _values_at(self) -> int:
+        return self._behind_integers(self._behind_integers(_HEAD.size))
 
     def values(self) -> array[float]:
         """The values."""
@@ -133,12 +154,17 @@ class Chunk:
             position += _PLANE.size + length
         return position
 
-    def _planes(self, position: int, width: int) -> Iterator[bytes]:
+    def _planes(self, position: int, width: int, most: int | None = None) -> Iterator[bytes | memoryview]:
+        """The planes that begin at `position`, or the first `most` bytes of each."""
         for _ in range(width):
             length, packed = _PLANE.unpack_from(self._content, position)
             position += _PLANE.size
             plane = self._content[position : position + length]
-            yield zlib.decompress(plane) if packed else plane
+            if packed and most is not None:
+                yield zlib.decompressobj().decompress(plane, most)
+            else:
+                # The size is a guess that a damaged count must not turn into gigabytes.
+                yield zlib.decompress(plane, bufsize=min(self.count, 1 << 17) or 1) if packed else plane
             position += length
 
     def _sums(self, position: int) -> array[int]:
@@ -154,7 +180,7 @@ class Chunk:
             return array("q", map(_signed, accumulate(differences, initial=first)))
 
 
-def _together(planes: Iterator[bytes], width: int, count: int) -> bytearray:
+def _together(planes: Iterator[bytes | memoryview], width: int, count: int) -> bytearray:
     column = bytearray(count * width)
     for index, plane in enumerate(planes):
         column[index::width] = plane

@@ -299,8 +299,9 @@ class Runs:
     ) -> tuple[int, int, list[Column]]:
         """As `search`, by columns: how many runs match, how many of them are here, and the columns that have a value."""
         source, bindings = self._matching(query, experiment)
+        page = None if not offset and limit >= self.count() else (limit, offset)
         count, columns = read_columns(
-            self._connection, self._names, f"{source} ORDER BY {order.order}", bindings, limit, offset
+            self._connection, self._names, f"{source} ORDER BY {order.order}", bindings, page
         )
         total = count
         if offset or count == limit:

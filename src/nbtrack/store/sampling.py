@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 
@@ -35,9 +35,11 @@ class Extremes:
 def find_extremes(values: array[float], block: int = BLOCK) -> Extremes:
     """The extremes of each `block` (256 points at most) of values."""
     lows, highs, low_places, high_places = array("d"), array("d"), bytearray(), bytearray()
-    for start in range(0, len(values), block):
-        part: Sequence[float] = values[start : start + block]
-        numbers = part if not any(map(math.isnan, part)) else [v for v in part if not math.isnan(v)]
+    listed = values.tolist()
+    clean = not math.isnan(sum(listed))
+    for start in range(0, len(listed), block):
+        part = listed[start : start + block]
+        numbers = part if clean else [value for value in part if not math.isnan(value)]
         low, high = min(numbers, default=math.inf), max(numbers, default=-math.inf)
         lows.append(low)
         highs.append(high)
@@ -63,56 +65,76 @@ def read_extremes(content: bytes) -> Extremes:
     )
 
 
-def sample(
-    rows: list[tuple[int, bytes, bytes | None]], count: int, last: float, limit: int
-) -> tuple[list[int], list[float]]:
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A chunk in the store: the place of its first point, its head, its extremes where they are kept, and how to read it."""
+
+    first: int
+    head: Chunk
+    extremes: bytes | None
+    read: Callable[[], Chunk]
+
+
+def sample(pieces: list[Piece], count: int, last: float, limit: int) -> tuple[list[int], list[float]]:
     """At most about `limit` of `count` points: steps and values.
 
     Parameters
     ----------
-    rows
-        The series' chunks: place of the first point, content, and extremes where they are kept.
+    pieces
+        The series' chunks in their order.
     last
         The value of the last point.
     """
-    chunks = [(first, Chunk(content)) for first, content, _ in rows]
-    picked = {0: chunks[0][1].values()[0], count - 1: last}
+    picked = {0: pieces[0].read().first_value()}
     stretch = -(-2 * count // max(4, limit))
     if stretch < BLOCK:
-        values = array("d", chain.from_iterable(chunk.values() for _, chunk in chunks))
+        values = array("d", chain.from_iterable(piece.read().values() for piece in pieces))
         _pick(picked, 0, find_extremes(values, stretch), stretch, 1)
     else:
-        for (first, chunk), (_, _, known) in zip(chunks, rows, strict=True):
-            blocks = read_extremes(known) if known else find_extremes(chunk.values())
-            _pick(picked, first, blocks, BLOCK, round(stretch / BLOCK))
+        for piece in pieces:
+            known = piece.extremes
+            blocks = read_extremes(known) if known else find_extremes(piece.read().values())
+            _pick(picked, piece.first, blocks, BLOCK, round(stretch / BLOCK))
+    picked[count - 1] = last
     places = sorted(picked)
-    return _steps_at(places, chunks), [picked[place] for place in places]
+    return _steps_at(places, pieces), [picked[place] for place in places]
 
 
 def _pick(picked: dict[int, float], first: int, blocks: Extremes, size: int, together: int) -> None:
     """Add the lowest and the highest of so many blocks `together`, the first of which begins at the point `first`."""
-    for start in range(0, len(blocks.lows), together):
-        lows, highs = blocks.lows[start : start + together], blocks.highs[start : start + together]
-        low, high = min(lows), max(highs)
+    lows, highs = blocks.lows, blocks.highs
+    start = 0
+    for low, high in zip(_each(min, lows, together), _each(max, highs, together), strict=True):
         if low > high:  # a stretch of NaN is shown as one
             picked[first + start * size] = math.nan
-            continue
-        lowest, highest = start + lows.index(low), start + highs.index(high)
-        picked[first + lowest * size + blocks.low_places[lowest]] = low
-        picked[first + highest * size + blocks.high_places[highest]] = high
+        else:
+            lowest, highest = lows.index(low, start), highs.index(high, start)
+            picked[first + lowest * size + blocks.low_places[lowest]] = low
+            picked[first + highest * size + blocks.high_places[highest]] = high
+        start += together
 
 
-def _steps_at(places: list[int], chunks: list[tuple[int, Chunk]]) -> list[int]:
+def _each(best: Callable[..., float], values: array[float], together: int) -> list[float]:
+    """`best` of each so many values `together`; the last ones may be fewer."""
+    if together == 1:
+        return values.tolist()
+    whole = len(values) // together * together
+    found = list(map(best, *(values[place:whole:together] for place in range(together))))
+    return found + [best(values[whole:])] if whole < len(values) else found
+
+
+def _steps_at(places: list[int], pieces: list[Piece]) -> list[int]:
     """The steps of the points at the given places, which rise."""
     steps: list[int] = []
     position = 0
-    for first, chunk in chunks:
-        end = bisect_left(places, first + chunk.count, position)
-        even = chunk.even_steps()
+    for piece in pieces:
+        first = piece.first
+        end = bisect_left(places, first + piece.head.count, position)
+        even = piece.head.even_steps()
         if even is not None:
             steps += [even[0] + even[1] * (place - first) for place in places[position:end]]
         elif position < end:
-            listed = chunk.steps()
+            listed = piece.read().steps()
             steps += [listed[place - first] for place in places[position:end]]
         position = end
     return steps
