@@ -74,6 +74,22 @@ def test_columns_hold_what_the_rows_hold(local: Local, monkeypatch: pytest.Monke
     assert [plain(row.params) for row in reversed(rows)] == [plain(params) for params in PARAMS]
 
 
+def test_an_answer_is_kept_while_the_store_stays_as_it_is_and_somebody_asks(local: Local) -> None:
+    service = local.service
+    with service.store.transaction():
+        add_run(service.store, "r0", PARAMS[0])
+    first = service.runs.columns("lr > 0")
+    assert service.runs.columns("lr > 0") is first
+    with service.store.transaction():
+        add_run(service.store, "r1", PARAMS[0])
+    second = service.runs.columns("lr > 0")
+    assert (first.count, second.count) == (1, 2)
+    service.rest()
+    again = service.runs.columns("lr > 0")
+    assert again == second
+    assert again is not second
+
+
 def test_a_frame_has_numbers_as_numbers(local: Local) -> None:
     with local.service.store.transaction():
         for index, params in enumerate(PARAMS):

@@ -44,6 +44,9 @@ BURY_EVERY = 2.0
 SYNC_EVERY = 0.5
 """Seconds between syncs of the journals while the database cannot take them."""
 
+REST_AFTER = 10.0
+"""Seconds without work after which memory is given back: a table of 100,000 runs leaves 70 MB."""
+
 LOCK_WAIT = 3.0
 
 PIECE = 1 << 18
@@ -62,6 +65,7 @@ class Keeper:
         self._busy_at = time.monotonic()
         self._buried_at = self._synced_at = 0.0
         self._answering = 0
+        self._resting = False
         self._leaving = asyncio.Event()
         self._background: set[asyncio.Task[object]] = set()
 
@@ -86,6 +90,10 @@ class Keeper:
                 quiet = time.monotonic() - self._busy_at
                 if quiet > self._idle and not self._background and not self._answering:
                     return
+                if (quiet > REST_AFTER) != self._resting:
+                    self._resting = not self._resting
+                    if self._resting:
+                        self._service.rest()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._leaving.wait(), IDLE_TICK if quiet > IDLE_AFTER else TICK)
 

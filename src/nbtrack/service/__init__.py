@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nbtrack.store.surroundings import give_back_memory
+
 if TYPE_CHECKING:
     from nbtrack.service.backups import Backups
     from nbtrack.service.curation import Curation
@@ -64,6 +66,12 @@ class Service:
     backups: Backups
     search: Search
     retention: Collector
+
+    def rest(self) -> None:
+        """Let go of what only makes the next answer faster."""
+        self.runs.forget_answers()
+        self.store.connection.execute("PRAGMA shrink_memory").fetchall()
+        give_back_memory()
 
     def noun(self, name: str) -> Any:
         """The use cases of a noun, by the name that operations use."""

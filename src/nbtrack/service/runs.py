@@ -136,6 +136,10 @@ class Runs:
             self._answers = dict([*kept[-3:], (asked, answer)])
         return self._answers[asked]
 
+    def forget_answers(self) -> None:
+        """Let go of the answers that are kept."""
+        self._answers.clear()
+
     def _compiled(self, filter: str, sort: list[str] | None, limit: int, offset: int) -> tuple[Query, Order]:
         if limit < 0 or offset < 0:
             raise InvalidInput(
