@@ -140,8 +140,7 @@ class Session:
             self._journal_here,
         )
         self.journal.append(_process_started(self.process, this_process()))
-        pending = self.recorder.pending
-        self._watch = Watch(self.journal, self.proxy, lambda: pending.settle(wait=True), self.note_problem)
+        self._watch = Watch(self.journal, self.proxy, self._settle, self.note_problem)
         self._watch.start()
 
     def append(self, record: Record) -> int:
@@ -306,11 +305,38 @@ class Session:
         """
         self.recorder.pending.settle()
         self.journal.sync()
+        self.recorder.bulk.bring()
+        if self.recorder.bulk.problem is not None:
+            raise self.recorder.bulk.problem
         sync_folder(self.store / "incoming")
 
+    def _settle(self) -> None:
+        self.recorder.pending.settle(wait=True)
+        self.recorder.bulk.bring()
+
     def save(self) -> None:
-        """Write what waits in memory, if the disk has room again: whoever asks next finds it in the answer."""
+        """Write what waits elsewhere, if the store can be written again: whoever asks next finds it in the answer."""
         self.journal.retry(at_once=True)
+        self.recorder.bulk.bring()
+
+    def what_hinders(self) -> OSError | None:
+        """Why something waits in memory or in the temporary folder, if so."""
+        return self.journal.problem or self.recorder.bulk.problem
+
+    def _give_up(self) -> None:
+        """The process ends: what the store cannot take now is lost, and that is said."""
+        for record in self.recorder.bulk.close():
+            note = f"{record.name} was lost: the store could not be written."
+            self.append(records.RunNoted(run=record.run, note=note))
+        self.append(records.ProcessEnded(process=self.process, time=time.time_ns()))
+        self.journal.retry(at_once=True)
+        if self.journal.waits and sys.stderr is not None:
+            reason = self.journal.problem.strerror if self.journal.problem else "no room"
+            with contextlib.suppress(OSError, ValueError):
+                sys.stderr.write(
+                    f"nbtrack: the store {self.store} cannot be written ({reason}): "
+                    "what was recorded since then is lost with this process.\n"
+                )
 
     def close(self) -> None:
         """End the process's run and the journal; the keeper does the rest. A second time does nothing."""
@@ -323,7 +349,7 @@ class Session:
             self.recorder.end_run(self.run, status_of(error))
         self._watch.end()
         self.recorder.pending.settle()
-        self.append(records.ProcessEnded(process=self.process, time=time.time_ns()))
+        self._give_up()
         self.journal.close()
         self.pointer.close()
         self.proxy.close()

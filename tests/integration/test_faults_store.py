@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +91,90 @@ def test_a_store_that_cannot_be_written_turns_tracking_off_in_one_sentence(
     assert kernel.run("%%track x\n1").line.startswith(
         "not tracked: nbtrack is off: The store /proc/nbtrack/store"
     )
+
+
+AS_ANYBODY = """
+import ctypes, os
+if os.geteuid() == 0:  # root may write where nobody may, but for these two rights
+    libc, rights = ctypes.CDLL(None), 1 << 1 | 1 << 2
+    for right in (1, 2):
+        libc.prctl(24, right, 0, 0, 0)  # for the programs that it starts: the keeper
+    head, data = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    libc.capget(head, data)
+    for number in (0, 1, 2):
+        data[number] &= ~rights
+    assert libc.capset(head, data) == 0
+"""
+WITH_BULK = """
+import nbtrack
+from sklearn.dummy import DummyClassifier
+model = DummyClassifier(constant=list(range(1000))).fit([[0], [1]], [0, 1])
+nbtrack.artifact(b"content", "notes.bin")
+nbtrack.log_series("curve", [0.5] * 300_000)
+print("x" * 100_000)
+"""
+
+
+def may_write(store: Path, allowed: bool) -> None:
+    """Take all rights to write from a store, or give them back."""
+    for place in (store, *store.rglob("*")):
+        place.chmod((place.stat().st_mode | 0o200) if allowed else (place.stat().st_mode & ~0o222))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="takes rights away from root as Linux allows it")
+def test_a_store_that_becomes_read_only_keeps_what_it_can_until_it_is_writable_again(
+    start_kernel: Any, folder: Path
+) -> None:
+    kernel, store = start_kernel(NBTRACK_LINE_WAIT="5"), folder / ".nbtrack"
+    kernel.run(AS_ANYBODY)
+    kernel.run("%load_ext nbtrack")
+    check_cell(kernel, "before")
+    kernel.run("%track start live")
+    keeper = int(connect(store).ask("store.status").keeper.split()[1])
+    may_write(store, allowed=False)
+    try:
+        answer = kernel.run(f"%%track bulk\n{WITH_BULK}")
+        assert (answer.status, answer.stderr) == ("ok", "")
+        sentence = f"the store {store} cannot be written (Permission denied): what is recorded is kept aside until it can"
+        assert answer.line.splitlines()[1:] == [f"  {sentence}"]
+        os.kill(keeper, signal.SIGKILL)  # the next one cannot even open the store
+        assert check_cell(kernel, "during").splitlines()[1:] == [f"  {sentence}"]
+        kernel.run("with nbtrack.run('many') as run:\n    for n in range(100_000):\n        run.log(n=n)")
+        assert sentence in kernel.run("%track").stdout
+    finally:
+        may_write(store, allowed=True)
+    # A keeper that could not open the store says so for a second more, and no cell waits for the next one.
+    deadline = time.monotonic() + 60
+    while not check_cell(kernel, "after").startswith("after-") and time.monotonic() < deadline:
+        time.sleep(0.2)
+    kernel.run("%track end")
+    runs = nbtrack.open(store).runs
+    names = {"after-1", "before-1", "bulk-1", "during-1", "live-1", "many-1"}
+    found = {row.name for row in runs.search("run.status = 'finished'")}
+    assert {name for name in found if name == "after-1" or not name.startswith("after")} == names
+    bulk = runs.get("bulk-1")
+    assert {artifact.name for artifact in bulk.detail.artifacts} == {"model", "notes.bin"}
+    assert bulk.model("model").constant == list(range(1000))
+    assert len(bulk.metric("curve")) == 300_000
+    assert len(runs.get("many-1").metric("n")) == 100_000
+    assert bulk.detail.notes == []
+
+
+def test_a_script_that_ends_while_the_disk_is_full_says_what_is_lost(folder: Path) -> None:
+    (folder / "train.py").write_text(
+        "import nbtrack, resource\n"
+        "nbtrack.log(loss=1)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))\n"
+        "for n in range(100_000):\n    nbtrack.log(n=n)\n"
+        "print('done')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "train.py"], cwd=folder, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "done\n")
+    assert len(done.stderr.splitlines()) == 1
+    assert "cannot be written (File too large): what was recorded since then is lost" in done.stderr
+    assert nbtrack.open(folder).runs.get("train-1").metric("loss").values.tolist() == [1]
 
 
 @pytest.mark.parametrize("event", ["removed", "moved", "replaced"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -173,7 +174,9 @@ class CellCapture:
             file.touch(mode=0o600)
             file.write_text(json.dumps(kept), encoding="utf-8")
         except OSError:
-            return [], None
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
+            return kept, None  # the journal goes on in memory
         return [], file.name
 
 

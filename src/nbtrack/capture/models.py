@@ -86,7 +86,9 @@ def save_fast(model: object, file: IO[bytes], limit: int) -> SavedModel:
     TooLarge
         As soon as more than `limit` bytes come; the file then holds a part.
     NotSaved
-        If it cannot be pickled or written.
+        If it cannot be pickled.
+    OSError
+        If the file cannot be written.
     """
     writer = _Hashing(file, limit)
     try:
@@ -94,6 +96,8 @@ def save_fast(model: object, file: IO[bytes], limit: int) -> SavedModel:
     except NotSaved:
         raise
     except Exception as problem:  # noqa: BLE001 - the object's own __reduce__ may raise anything
+        if writer.problem is not None:
+            raise writer.problem from None
         raise NotSaved(f"it cannot be pickled: {_sentence(problem)}") from None
     return SavedModel(writer.size, f"blake2b-256:{writer.hash.hexdigest()}")
 
@@ -104,6 +108,7 @@ class _Hashing:
     def __init__(self, file: IO[bytes], limit: int) -> None:
         self.size = 0
         self.hash = hashlib.blake2b(digest_size=32)
+        self.problem: OSError | None = None
         self._file = file
         self._limit = limit
 
@@ -113,7 +118,11 @@ class _Hashing:
         if self.size > self._limit:
             raise TooLarge(f"it has more than {self._limit:,} bytes")
         self.hash.update(part)
-        self._file.write(part)
+        try:
+            self._file.write(part)
+        except OSError as problem:
+            self.problem = problem
+            raise
         return length
 
 

@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Protocol
 
 from nbtrack.capture.artifacts import write_object
-from nbtrack.capture.models import FoundModel, NotSaved, TooLarge, describe_model, save_fast
+from nbtrack.capture.incoming import Incoming
+from nbtrack.capture.models import (
+    FoundModel,
+    NotSaved,
+    SavedModel,
+    TooLarge,
+    describe_model,
+    save_fast,
+)
 from nbtrack.capture.pending import LoggedPoints, OnDevice, Pending, on_device
 from nbtrack.capture.series import COLUMNS_IN_FILE, as_file, as_steps, as_values
 from nbtrack.capture.values import metric_value, param_value
@@ -87,6 +95,7 @@ class Recorder:
     ) -> None:
         self.append = append
         self.incoming = incoming
+        self.bulk = Incoming(incoming, append)
         self.process = process
         self._model_limit = model_limit
         self._points = points
@@ -179,18 +188,29 @@ class Recorder:
         if not column:
             return
         self.pending.settle()
-        size = len(column) * (8 if places is None else 16)
-        if self._points is not None and size <= COLUMNS_IN_FILE:
+        width = 8 if places is None else 16
+        if self._points is not None and len(column) * width <= COLUMNS_IN_FILE:
             self._points().log_series(run.id, run.series, name, places, column)
             return
         target = self.incoming / new_id()
         checksum = 0
-        target.touch(mode=0o600)
-        with target.open("wb", buffering=0) as file:
-            for content in as_file(places, column):
-                checksum = zlib.crc32(content, checksum)
-                while content:
-                    content = content[file.write(content) :]
+        try:
+            target.touch(mode=0o600)
+            with target.open("wb", buffering=0) as file:
+                for content in as_file(places, column):
+                    checksum = zlib.crc32(content, checksum)
+                    while content:
+                        content = content[file.write(content) :]
+        except OSError:
+            with contextlib.suppress(OSError):
+                target.unlink(missing_ok=True)
+            if self._points is None:
+                raise
+            for start in range(0, len(column), part := COLUMNS_IN_FILE // width):
+                some = slice(start, start + part)  # the journal goes on in memory
+                steps_of_part = None if places is None else places[some]
+                self._points().log_series(run.id, run.series, name, steps_of_part, column[some])
+            return
         self.append(
             records.SeriesLogged(
                 run=run.id,
@@ -228,23 +248,21 @@ class Recorder:
         InvalidInput
             If there is no such file, or the object has no obvious form.
         """
-        target = self.incoming / new_id()
         if isinstance(content, (str, os.PathLike)):
-            source = Path(content)
+            source, kind = Path(content), "file"
             if source.is_dir():
                 chosen, form = name or f"{source.name}.zip", "zip"
-                Path(shutil.make_archive(str(target), "zip", source)).rename(target)
+                target, _ = self.bulk.write(lambda target: _write_folder(source, target))
             elif source.is_file():
                 chosen, form = name or source.name, source.suffix.lstrip(".").lower()
-                shutil.copyfile(source, target)
+                target, _ = self.bulk.write(lambda target: shutil.copyfile(source, target))
             else:
                 raise InvalidInput(f"There is no file {source}; nbtrack.artifact takes a path or an object.")
-            kind = "file"
         else:
-            form = write_object(content, target)
+            target, form = self.bulk.write(lambda target: write_object(content, target))
             chosen, kind = name or f"{type(content).__name__.lower()}.{form}", "object"
-        target.chmod(0o600)
-        self.append(
+        self.bulk.append(
+            target,
             records.ArtifactSaved(
                 run=run.id,
                 time=time.time_ns(),
@@ -253,47 +271,47 @@ class Recorder:
                 format=form,
                 size=target.stat().st_size,
                 file=target.name,
-            )
+            ),
         )
         return chosen
 
     def model(self, run: ActiveRun, found: FoundModel) -> bool:
         """Save a model in the fast form; whether that was possible. Where it was not, the run says why."""
         limit = self._model_limit()
-        target = self.incoming / new_id()
         note = None
+
+        def write(target: Path) -> SavedModel:
+            with target.open("wb") as file:
+                return save_fast(found.object, file, limit - run.saved)
+
         try:
-            with target.open("xb") as file:
-                target.chmod(0o600)
-                saved = save_fast(found.object, file, limit - run.saved)
+            target, saved = self.bulk.write(write)
         except TooLarge:
             note = f"it is larger than what is left of {limit:,} bytes a run (setting model_limit)"
         except NotSaved as problem:
             note = str(problem)
         except OSError as problem:
             note = f"it could not be written: {problem.strerror}"
-        if note is not None:
-            with contextlib.suppress(OSError):
-                target.unlink(missing_ok=True)
-            self.note(run, f"model {found.name} not saved: {note}")
-        self.append(
-            records.ArtifactSaved(
-                run=run.id,
-                time=time.time_ns(),
-                name=found.name,
-                kind="model",
-                format="pickle",
-                size=0 if note else saved.size,
-                file=None if note else target.name,
-                digest=None if note else saved.digest,
-                type_name=found.type_name,
-                params=found.params,
-                note=note,
-            )
+        record = records.ArtifactSaved(
+            run=run.id,
+            time=time.time_ns(),
+            name=found.name,
+            kind="model",
+            format="pickle",
+            size=0 if note else saved.size,
+            file=None if note else target.name,
+            digest=None if note else saved.digest,
+            type_name=found.type_name,
+            params=found.params,
+            note=note,
         )
-        if note is None:
-            run.saved += saved.size
-        return note is None
+        if note is not None:
+            self.note(run, f"model {found.name} not saved: {note}")
+            self.append(record)
+            return False
+        self.bulk.append(target, record)
+        run.saved += saved.size
+        return True
 
     def model_object(self, run: ActiveRun, model: object, name: str | None = None) -> None:
         """Save a model that the person names.
@@ -306,3 +324,11 @@ class Recorder:
         found = describe_model(name or "model", model)
         if not self.model(run, found):
             raise NbtrackError(f"The model {found.name} ({found.type_name}) was not saved; the run says why.")
+
+
+def _write_folder(source: Path, target: Path) -> None:
+    try:
+        Path(shutil.make_archive(str(target), "zip", source)).replace(target)
+    except BaseException:
+        target.with_name(f"{target.name}.zip").unlink(missing_ok=True)
+        raise

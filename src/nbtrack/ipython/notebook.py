@@ -81,11 +81,14 @@ def take_snapshot(session: Session, run: ActiveRun, notebook: str | None) -> Non
     file = None
     if notebook is not None:
         target = session.recorder.incoming / new_id()
-        with contextlib.suppress(OSError):
+        try:
             if Path(notebook).stat().st_size <= SNAPSHOT_LIMIT:
                 shutil.copyfile(notebook, target)
                 target.chmod(0o600)
                 file = target.name
+        except OSError:  # then the snapshot is made of what was executed
+            with contextlib.suppress(OSError):
+                target.unlink(missing_ok=True)
     session.append(
         records.SnapshotTaken(
             snapshot=new_id(),

@@ -37,14 +37,12 @@ class StorePlace:
                 f"another folder stands at {session.store}, and what is recorded goes with the store that was there; "
                 "%reload_ext nbtrack uses what is there now"
             )
-        problem = session.journal.problem
+        problem = session.what_hinders()
         if problem is None:
             return None
         if problem.errno in _FULL:
-            return (
-                f"the disk of {session.store} is full: what is recorded waits in memory until there is room"
-            )
+            return f"the disk of {session.store} is full: what is recorded is kept aside until there is room"
         return (
             f"the store {session.store} cannot be written ({problem.strerror}): "
-            "what is recorded waits in memory until it can"
+            "what is recorded is kept aside until it can"
         )

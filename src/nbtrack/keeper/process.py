@@ -23,7 +23,7 @@ from typing import Any
 import apsw
 
 from nbtrack.config import SETTINGS
-from nbtrack.errors import KeeperUnavailable, NbtrackError
+from nbtrack.errors import KeeperUnavailable, NbtrackError, NotFound
 from nbtrack.keeper import protocol
 from nbtrack.keeper.address import StoreLock, socket_path
 from nbtrack.operations import dispatch, error_to_plain, to_plain
@@ -52,6 +52,8 @@ LOCK_WAIT = 3.0
 PIECE = 1 << 18
 """Bytes of an answer that are written at a time."""
 
+_NOT_NOW = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+
 log = logging.getLogger("nbtrack.keeper")
 
 
@@ -66,6 +68,8 @@ class Keeper:
         self._buried_at = self._synced_at = 0.0
         self._answering = 0
         self._resting = False
+        self._trouble: NbtrackError | None = None
+        """Why what was recorded could not be taken in just now, if so."""
         self._leaving = asyncio.Event()
         self._background: set[asyncio.Task[object]] = set()
 
@@ -112,10 +116,12 @@ class Keeper:
             if time.monotonic() - self._buried_at > BURY_EVERY:
                 self._buried_at = time.monotonic()
                 intake.bury()
-        except (OSError, apsw.FullError) as problem:
-            if isinstance(problem, OSError) and problem.errno not in (errno.ENOSPC, errno.EDQUOT):
+            self._trouble = None
+        except (OSError, apsw.Error) as problem:
+            self._trouble = _trouble(problem, self._service.store.folder)
+            if self._trouble is None:
                 raise
-            self._wait_for_space()
+            self._wait_for_disk(self._trouble)
         while intake.background:
             self._begin(self._finish(intake.background.pop(0)))
 
@@ -124,12 +130,12 @@ class Keeper:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    def _wait_for_space(self) -> None:
-        """The disk is full: what is stored can be read, and what waits in the journals is made safe where it is."""
+    def _wait_for_disk(self, trouble: NbtrackError) -> None:
+        """Nothing can be taken in: what is stored can be read, and what waits in the journals is made safe where it is."""
         self._busy_at = now = time.monotonic()
         if now - self._synced_at > SYNC_EVERY:
             self._synced_at = now
-            log.error("the disk is full; what was recorded waits in the journals")
+            log.error("%s What was recorded waits in the journals.", trouble.message)
             self._service.store.journals.sync()
 
     async def _finish(self, deferred: Deferred) -> None:
@@ -175,6 +181,8 @@ class Keeper:
                 answer = answer.finish()
             return {"ok": to_plain(answer)}
         except Exception as problem:  # noqa: BLE001 - whatever went wrong, the asker is told
+            if isinstance(problem, NotFound) and self._trouble is not None:
+                problem = self._trouble  # it may well be there, in a journal
             return {"error": error_to_plain(_as_nbtrack_error(problem, self._service.store.folder))}
 
 
@@ -195,14 +203,25 @@ async def _send(writer: asyncio.StreamWriter, parts: list[bytes | memoryview]) -
 def _as_nbtrack_error(problem: Exception, store: Path) -> NbtrackError:
     if isinstance(problem, NbtrackError):
         return problem
-    if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-        return not_writable(store, problem)
-    if isinstance(problem, apsw.FullError):
-        return disk_full(store)
+    if (trouble := _trouble(problem, store)) is not None:
+        return trouble
     log.error("an operation failed", exc_info=problem)
     return NbtrackError(
         f"nbtrack could not answer: {type(problem).__name__}: {problem}. The log keeper.log has more."
     )
+
+
+def _trouble(problem: Exception, store: Path) -> NbtrackError | None:
+    """The error of a disk that is full, or of a store that cannot be written now; None for anything else."""
+    if isinstance(problem, OSError) and problem.errno in _NOT_NOW:
+        return not_writable(store, problem)
+    if isinstance(problem, apsw.FullError):
+        return disk_full(store)
+    if isinstance(problem, apsw.ReadOnlyError | apsw.CantOpenError | apsw.IOError) and not os.access(
+        store, os.W_OK
+    ):
+        return not_writable(store, OSError(errno.EROFS, os.strerror(errno.EROFS)))
+    return None
 
 
 def _is_same_user(connection: Any) -> bool:

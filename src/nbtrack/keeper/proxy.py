@@ -17,7 +17,7 @@ from nbtrack.keeper import protocol
 from nbtrack.keeper.address import socket_path
 from nbtrack.keeper.start import ask_in_child, start_keeper
 from nbtrack.operations import error_from_plain, to_entity
-from nbtrack.store.location import is_store
+from nbtrack.store.location import is_store, not_writable
 from nbtrack.version import __version__
 
 START_TIMEOUT = 15.0
@@ -84,7 +84,11 @@ class KeeperProxy:
         return to_entity(operation, self._request(operation, arguments, within, within))
 
     def _request(self, operation: str, arguments: dict[str, Any], start: float, answer: float) -> Any:
-        if not is_store(self.store):
+        try:
+            found = is_store(self.store)
+        except OSError as problem:
+            raise not_writable(self.store, problem) from problem
+        if not found:
             raise KeeperUnavailable(f"The store {self.store} is gone; load nbtrack again to make a new one.")
         self.before()
         request = {"version": __version__, "operation": operation, "arguments": arguments}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 
@@ -218,6 +219,8 @@ class Intake:
 
 def _is_of_the_disk(problem: Exception) -> bool:
     """Whether the place failed and not what was to be written there."""
+    if isinstance(problem, PermissionError) and problem.filename is not None:
+        return not os.access(os.path.dirname(os.fspath(problem.filename)), os.W_OK)  # noqa: PTH120 - may be bytes
     if isinstance(problem, OSError):
         return problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
     return isinstance(

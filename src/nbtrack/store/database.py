@@ -18,7 +18,7 @@ from nbtrack.store.curation import Curation
 from nbtrack.store.executions import Executions
 from nbtrack.store.journals import Journals
 from nbtrack.store.labels import Labels
-from nbtrack.store.location import disk_full, is_store
+from nbtrack.store.location import disk_full, is_store, not_writable
 from nbtrack.store.metrics import Metrics
 from nbtrack.store.migrations import MIGRATIONS, done_steps, migrate
 from nbtrack.store.models import Models
@@ -166,7 +166,9 @@ def _connect(folder: Path) -> apsw.Connection:
         )
     except apsw.FullError as problem:
         raise disk_full(folder) from problem
-    except (apsw.ReadOnlyError, apsw.CantOpenError, OSError) as problem:
+    except OSError as problem:
+        raise not_writable(folder, problem) from problem
+    except (apsw.ReadOnlyError, apsw.CantOpenError) as problem:
         raise StoreNotWritable(
             f"The store {folder} cannot be written: {problem}.", path=str(folder)
         ) from problem

@@ -378,6 +378,11 @@ class JournalWriter:
         self._writing = False
         return True
 
+    @property
+    def waits(self) -> bool:
+        """Whether something is in memory for want of a place on disk."""
+        return self._is_in_memory()
+
     def retry(self, *, at_once: bool = False) -> None:
         """Try to write what waits in memory; unless `at_once`, only if that was not tried just now."""
         if self._is_in_memory():
