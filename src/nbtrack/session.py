@@ -21,6 +21,7 @@ from pathlib import Path
 from nbtrack.capture.environment import environment
 from nbtrack.capture.handover import HandedOver, RunPointer, handed_over
 from nbtrack.capture.recorder import ActiveRun, Recorder
+from nbtrack.capture.redacted import Redaction
 from nbtrack.config import Settings
 from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
@@ -83,6 +84,8 @@ class Session:
         self._owner = os.getpid()
         self._closed = False
         self._environment: str | None = None
+        self.redaction = Redaction()
+        """What keeps secrets out of all that is written."""
 
     @property
     def run(self) -> ActiveRun | None:
@@ -138,14 +141,18 @@ class Session:
             self.process,
             lambda: int(self.settings["model_limit"]),
             self._journal_here,
+            self.redaction,
         )
         self.journal.append(_process_started(self.process, this_process()))
         self._watch = Watch(self.journal, self.proxy, self._settle, self.note_problem)
         self._watch.start()
 
     def append(self, record: Record) -> int:
-        """Write a record to the journal; never raises and never waits for the disk."""
+        """Write a record to the journal, without secrets; never raises and never waits for the disk."""
         journal = self._journal_here()
+        record, note = self.redaction.clean(record)
+        if note is not None:
+            journal.append(note)
         position = journal.append(record)
         if journal.problem is not None:
             self.note_problem(f"the journal cannot be written: {journal.problem}")
@@ -200,7 +207,8 @@ class Session:
     def note_traceback(self, traceback: str) -> None:
         """Keep the traceback of an error of ours beside the journals, for a report; the person never sees it in a cell."""
         with contextlib.suppress(OSError), (self.store / "kernel.log").open("a", encoding="utf-8") as file:
-            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {os.getpid()}\n{traceback}\n")
+            text = self.redaction.redactor.text(traceback)
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {os.getpid()}\n{text}\n")
 
     @property
     def experiment(self) -> str:

@@ -14,6 +14,7 @@ from nbtrack.capture.metrics import left_metrics
 from nbtrack.capture.models import fitted_estimators
 from nbtrack.capture.params import assigned_params, read_params
 from nbtrack.capture.recorder import ActiveRun, Recorder
+from nbtrack.capture.secrets import mentions_secrets
 from nbtrack.capture.source import CellSource, parse_cell
 from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
@@ -107,6 +108,7 @@ class CellCapture:
         params, metrics
             Names of variables that the person wants recorded as such.
         """
+        self._learn_secrets()
         outputs, file = self._bulk(end.outputs, output_limit)
         self._recorder.append(
             records.CellExecuted(
@@ -157,6 +159,14 @@ class CellCapture:
             if save_models:
                 recorder.model(run, model)
 
+    def _learn_secrets(self) -> None:
+        """Look from now on for the values of what the cell called ``password`` and the like."""
+        redactor, namespace = self._recorder.redaction.redactor, self._start.namespace
+        redactor.refresh()
+        if mentions_secrets(self._start.source):
+            for name in self.source.stores:
+                redactor.learn(name, namespace.get(name))
+
     def _bulk(self, outputs: list[dict[str, Any]], limit: int) -> tuple[list[dict[str, Any]], str | None]:
         """Outputs for the journal, or the name of a file that holds them; what is over the limit leaves a visible mark."""
         kept, total = [], 0
@@ -172,7 +182,7 @@ class CellCapture:
         file = self._recorder.incoming / new_id()
         try:
             file.touch(mode=0o600)
-            file.write_text(json.dumps(kept), encoding="utf-8")
+            file.write_text(json.dumps(self._recorder.redaction.redactor.value(kept)), encoding="utf-8")
         except OSError:
             with contextlib.suppress(OSError):
                 file.unlink(missing_ok=True)

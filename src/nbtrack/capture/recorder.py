@@ -24,6 +24,7 @@ from nbtrack.capture.models import (
     save_fast,
 )
 from nbtrack.capture.pending import LoggedPoints, OnDevice, Pending, on_device
+from nbtrack.capture.redacted import Redaction
 from nbtrack.capture.series import COLUMNS_IN_FILE, as_file, as_steps, as_values
 from nbtrack.capture.values import metric_value, param_value
 from nbtrack.entities import records
@@ -83,6 +84,8 @@ class Recorder:
         Bytes of models saved in one run at most.
     points
         Gives what takes points; without it each log call is a record.
+    redaction
+        What keeps secrets out.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class Recorder:
         process: str,
         model_limit: Callable[[], int],
         points: Callable[[], PointSink] | None = None,
+        redaction: Redaction | None = None,
     ) -> None:
         self.append = append
         self.incoming = incoming
@@ -99,6 +103,8 @@ class Recorder:
         self.process = process
         self._model_limit = model_limit
         self._points = points
+        self.redaction = redaction or Redaction()
+        """Cleans what goes into files beside the journal; the journal's records are cleaned by `append`."""
         self.pending = Pending(self._write, self.note)
         """Log calls whose values a device is still computing."""
 

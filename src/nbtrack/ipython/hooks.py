@@ -15,6 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from nbtrack.capture.cells import CellCapture, CellStart
 from nbtrack.capture.recorder import ActiveRun
+from nbtrack.capture.secrets import is_kept_out
 from nbtrack.errors import InvalidInput, NbtrackError
 from nbtrack.ipython.executions import Execution, Executions, Frame
 from nbtrack.ipython.guard import guarded
@@ -104,9 +105,9 @@ class CellHooks:
             self.session.run = self.bracket
             enter_run(None)
         execution = self.executions.push(info)
-        if inside or self.paused:
-            return
         source = getattr(info, "raw_cell", "") or ""
+        if inside or self.paused or is_kept_out(source):
+            return
         code = getattr(info, "transformed_cell", None) or self._transformed(source)
         execution.frame = frame = self._begin(source, code, getattr(info, "cell_id", None))
         header = find_header(source)
@@ -245,8 +246,10 @@ class CellHooks:
         execution = self.executions.find(info)
         if execution is not None:
             self._end_execution(execution, result)
-        elif not self.executions.stack and not self.paused and getattr(info, "raw_cell", "").strip():
-            self._late(info, result)
+        elif not self.executions.stack and not self.paused:
+            source = getattr(info, "raw_cell", "")
+            if source.strip() and not is_kept_out(source):
+                self._late(info, result)
 
     def _end_execution(self, execution: Execution, result: Any) -> None:
         if execution.frame is not None:

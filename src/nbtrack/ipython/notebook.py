@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -83,8 +82,9 @@ def take_snapshot(session: Session, run: ActiveRun, notebook: str | None) -> Non
         target = session.recorder.incoming / new_id()
         try:
             if Path(notebook).stat().st_size <= SNAPSHOT_LIMIT:
-                shutil.copyfile(notebook, target)
-                target.chmod(0o600)
+                content = session.redaction.redactor.notebook(Path(notebook).read_bytes())
+                target.touch(mode=0o600)
+                target.write_bytes(content)
                 file = target.name
         except OSError:  # then the snapshot is made of what was executed
             with contextlib.suppress(OSError):

@@ -1,0 +1,72 @@
+"""What is about to be written, without secrets, and a note in each run that lost some."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any, Final
+
+from nbtrack.capture.secrets import MARK, Redactor
+from nbtrack.entities import records
+from nbtrack.entities.records import Record
+
+_FIELDS: Final[dict[type, tuple[str, ...]]] = {
+    records.CellExecuted: ("source", "traceback", "outputs"),
+    records.ParamsSet: ("params",),
+    records.TagsSet: ("tags",),
+    records.RunNoted: ("note",),
+    records.RunEnded: ("traceback",),
+    records.ArtifactSaved: ("params", "note"),
+    records.DatasetsSeen: ("datasets",),
+}
+"""The fields with texts that come from the person's code. Names of files and folders stay: they are needed as they are."""
+
+UNREADABLE: Final = MARK.format("it could not be looked through")
+
+
+class Redaction:
+    """Cleans the records of one process.
+
+    Parameters
+    ----------
+    redactor
+        Finds the secrets; by default with the variables of this process's environment.
+    """
+
+    def __init__(self, redactor: Redactor | None = None) -> None:
+        self.redactor = redactor or Redactor()
+        self._of_runs: dict[str, Counter[str]] = {}
+
+    def clean(self, record: Record) -> tuple[Record, records.RunNoted | None]:
+        """The record without secrets and, when a run ends that lost some, a note that says so. Never raises."""
+        names = _FIELDS.get(type(record))
+        if names is None:
+            return record, None
+        if isinstance(record, records.RunEnded):
+            self.redactor.refresh()  # a script has no cells
+        before = self.redactor.found.copy()
+        cleaned = {
+            name: new for name in names if (new := self._clean(value := getattr(record, name))) is not value
+        }
+        run = getattr(record, "run", None)
+        if run is not None and (found := self.redactor.found - before):
+            self._of_runs.setdefault(run, Counter()).update(found)
+        note = self._note(run) if isinstance(record, records.RunEnded) else None
+        return (replace(record, **cleaned) if cleaned else record), note
+
+    def _clean(self, value: Any) -> Any:
+        try:
+            new = self.redactor.text(value) if isinstance(value, str) else self.redactor.value(value)
+        except Exception:  # noqa: BLE001 - what cannot be looked through is not written either
+            return UNREADABLE if isinstance(value, str) else type(value)()
+        return value if new == value else new
+
+    def _note(self, run: str | None) -> records.RunNoted | None:
+        kinds = self._of_runs.pop(run or "", None)
+        if run is None or not kinds:
+            return None
+        count = kinds.total()
+        named = ", ".join(sorted(kinds)[:4]) + (" …" if len(kinds) > 4 else "")
+        return records.RunNoted(
+            run=run, note=f"{count:,} {'secret' if count == 1 else 'secrets'} left out: {named}"
+        )

@@ -1,0 +1,364 @@
+"""Secrets in what is about to be recorded: found and replaced before anything is written.
+
+Three ways, each over decoded text: the known forms of keys and tokens (`secret_kinds`), what is given to a name that says
+"password" or "token", and the values of such variables of this process wherever they stand. User-info in the address of a
+server goes too. What is replaced leaves a mark, ``‹redacted: kind›``; the value is not kept, not even as a hash, since a
+password could be guessed from that.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+from nbtrack.capture.secret_kinds import KINDS
+
+SHORTEST: Final = 8
+"""Characters of a variable's value that is worth a search: shorter ones stand in every text by chance."""
+
+SHORTEST_FORM: Final = 12
+"""Characters of the shortest text that gives a name a secret: ``pwd="a1b2c3"``."""
+
+ENTROPY: Final = 2.5
+"""Bits a character (Shannon) that a value has at least; words and repeated signs have less."""
+
+BEFORE: Final = 32
+"""Characters of a known form before its anchor at most."""
+
+MARK: Final = "‹redacted: {}›"
+
+_NAME: Final = (
+    r"(?i)(?:^|[^a-z])(?:passw(?:or)?d|passwd|pwd|passphrase|secret|credentials?|token|pat|dsn|auth|authorization|"
+    r"api_?key|access_?key|private_?key|secret_?key|account_?key|signing_?key|encryption_?key|licen[cs]e_?key|"
+    r"connection_?string|webhook(?:_?url)?)(?:[_-]?(?:value|text|str|id|[0-9]{1,2}))?$"
+)
+"""A name whose last word says that its value is a secret: ``HF_TOKEN``, ``openai_api_key``, but not ``max_tokens``."""
+
+_HARMLESS: Final = (
+    r"(?i)(?:^|[^a-z])(?:(?:eos|bos|pad|unk|sep|cls|mask|special|start|stop|end|start_of_turn|image|next|prev|first|last|"
+    r"added|extra|input|output|target|continuation|page)_?token|(?:primary|foreign|sort|partition|public)_?key)(?:_id|_str)?$"
+)
+"""Names of machine learning that end like a secret's."""
+
+_STRONG: Final = r"(?i)passw(?:or)?d|passwd|passphrase"
+"""Whatever is given to such a name is a secret, also a word."""
+
+_WORDS: Final = (
+    "passw", "pwd", "passphrase", "secret", "token", "key", "credential", "auth", "dsn", "connection", "webhook",
+)  # fmt: skip
+
+_GIVEN: Final = r"""(?ix)
+    (?P<name>[a-z_][\w.-]{0,60}?)
+    (?: ["'] \s{0,4} ,
+      | (?: ["'] \]? )? \s{0,4} (?: (?::\s{0,4}[a-z][\w\[\], |.]{0,40})? = | := | : | => )
+    )
+    \s{0,4} (?:[rbuf]{0,2})
+    (?P<quote>\\?["']{1,3}) (?P<value>[^"'\n\\]{6,400}) (?P=quote)
+    """
+"""``name = "value"``, ``"name": "value"``, ``f(name="value")``, ``setdefault("name", "value")``."""
+
+_UNQUOTED: Final = r"(?P<name>[A-Za-z_][\w-]{0,60})(?:=|[ ]+)(?P<value>[^\s\"'$<>{}()\[\],;=-][^\s\"'$<>{}()\[\],;]{5,400})(?=\s|;|$)"
+"""``export NAME=value``, ``--password value`` and the lines of an .env file: without quotes, where a shell would read it."""
+
+_SHELL: Final = r"(?:^|[\s;!%])(?:export |set |setx |env |-e |--env )[ ]*$|(?:^|\s)--?$"
+_LINE: Final = r"[ \t]*$"
+
+_PLACEHOLDER: Final = (
+    r"(?i)^(?:[x*•.#_-]+|<.*>|\{.*\}|\$.*|%\(.*|your\b.*|.*\byour[-_ ].*|.*(?:example|placeholder|change[-_ ]?me|redacted|"
+    r"dummy|not[-_ ]?set|insert[-_ ]|here$).*|none|null|true|false|todo.*|os\.environ.*|env\b.*|getpass.*|‹redacted.*)$"
+)
+
+_USER_INFO: Final = (
+    r"://(?:[^\s/@:\"'<>]{0,200}:(?P<secret>[^\s/@\"'<>]{1,500})|(?P<token>[\w~.-]{20,500}))@(?=[\w\[.-])"
+)
+"""A password in the address of a server, or a token that stands where a user's name would."""
+
+_OFF: Final = r"(?m)^[ \t]*#[ \t]*nbtrack:[ \t]*off\b"
+KEPT_OUT: Final = "# nbtrack: off"
+
+_PICTURES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "application/pdf"})
+
+_APART: Final = tuple(row for row in KINDS if " " in row[1] or row[1] == "uthorization")
+_TOGETHER: Final = tuple(row for row in KINDS if row not in _APART)
+_LONG: Final = r"[^\s\"']{20,}"
+"""What is long enough to be a key: looking through these alone makes a text of plain words ten times as quick."""
+
+
+@functools.cache
+def _compiled(form: str) -> re.Pattern[str]:
+    """Compiled when it is needed first: all at once would take longer than the rest of loading the extension."""
+    return re.compile(form)
+
+
+class Redactor:
+    """Replaces secrets in texts and counts what it replaced.
+
+    Parameters
+    ----------
+    environment
+        The variables of the process; those with a secret's name are looked for in every text.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = os.environ if environment is None else environment
+        self._seen: dict[str, str] = {}
+        self._learnt: dict[str, str] = {}
+        self._values: re.Pattern[str] | None = None
+        self.found: Counter[str] = Counter()
+        """How often each kind was replaced."""
+        self.refresh()
+
+    def learn(self, name: str, value: object) -> None:
+        """Look for a variable's value from now on, if the name says that it is a secret."""
+        if (
+            isinstance(value, str)
+            and is_sensitive(name)
+            and _is_searchable(value)
+            and value not in self._learnt
+        ):
+            self._learnt[value] = name
+            self._values = None
+
+    def text(self, text: str) -> str:
+        """`text` without secrets; the very same object where there are none."""
+        cleaned = self._without_values(text)
+        if len(cleaned) < SHORTEST_FORM:
+            return cleaned
+        long = "\n".join(_compiled(_LONG).findall(cleaned))
+        for forms, place in ((_APART, cleaned), (_TOGETHER, long)):
+            for kind, anchor, form in forms:
+                if anchor in place:
+                    cleaned = self._without(kind, anchor, _compiled(form), cleaned)
+        return self._without_given(self._without_user_info(cleaned))
+
+    def value(self, value: Any, name: str = "") -> Any:
+        """A JSON value without secrets in its texts; what is called by a secret's name is replaced as a whole."""
+        if isinstance(value, str):
+            if name and _is_given(name, value):
+                return self._count("value of " + _short(name))
+            return self.text(value)
+        if isinstance(value, dict):
+            return {
+                key if len(key) < SHORTEST_FORM else self.text(key): item
+                if key in _PICTURES
+                else self.value(item, key)
+                for key, item in value.items()
+            }
+        if isinstance(value, (list, tuple)):
+            return [self.value(item, name) for item in value]
+        return value
+
+    def notebook(self, content: bytes) -> bytes:
+        """A notebook's file without secrets; the very same object where there are none, or where it is no notebook."""
+        try:
+            document = json.loads(content)
+        except ValueError:
+            cleaned = self.text(text := content.decode("utf-8", "replace"))
+            return content if cleaned is text else cleaned.encode()
+        before = self.found.total()
+        cells = document.get("cells") if isinstance(document, dict) else None
+        emptied = [_emptied(cell) for cell in cells] if isinstance(cells, list) else []
+        cleaned = self._document({**document, "cells": emptied} if emptied else document)
+        if self.found.total() == before and emptied == (cells or []):
+            return content
+        return json.dumps(cleaned, ensure_ascii=False, indent=1).encode()
+
+    def _document(self, value: Any) -> Any:
+        """As `value`, with texts that stand as lists of lines looked through as one."""
+        if isinstance(value, dict):
+            return {key: item if key in _PICTURES else self._document(item) for key, item in value.items()}
+        if not isinstance(value, list):
+            return self.text(value) if isinstance(value, str) else value
+        if value and all(isinstance(item, str) for item in value):
+            text = "".join(value)
+            cleaned = self.text(text)
+            return value if cleaned is text else cleaned.splitlines(keepends=True)
+        return [self._document(item) for item in value]
+
+    def _count(self, kind: str) -> str:
+        self.found[kind] += 1
+        return MARK.format(kind)
+
+    def _without(self, kind: str, anchor: str, form: re.Pattern[str], text: str) -> str:
+        """`text` without what has a form; only where its anchor stands is it tried."""
+        parts: list[str] = []
+        end, place = 0, text.find(anchor)
+        while place != -1:
+            for start in range(max(end, place - BEFORE), place + len(anchor) + 1):
+                match = form.match(text, start)
+                if match is not None and "‹redacted" not in match[0]:
+                    parts += [text[end:start], self._count(kind)]
+                    end = match.end()
+                    break
+            place = text.find(anchor, max(end, place + len(anchor)))
+        return "".join([*parts, text[end:]]) if parts else text
+
+    def _without_user_info(self, text: str) -> str:
+        parts: list[str] = []
+        end, place = 0, text.find("://")
+        while place != -1:
+            match = _compiled(_USER_INFO).match(text, place)
+            if match is not None and not _compiled(_PLACEHOLDER).match(match["secret"] or match["token"]):
+                group = "secret" if match["secret"] else "token"
+                start, stop = match.span(group)
+                parts += [
+                    text[end:start],
+                    self._count(f"{'password' if match['secret'] else 'token'} of an address"),
+                ]
+                end = stop
+            place = text.find("://", place + 3)
+        return "".join([*parts, text[end:]]) if parts else text
+
+    def _without_values(self, text: str) -> str:
+        values = self._pattern()
+        if values is None:
+            return text
+        return values.sub(lambda match: self._count("value of " + _short(self._name_of(match[0]))), text)
+
+    def _name_of(self, value: str) -> str:
+        for known in (self._learnt, self._seen):
+            for secret, name in known.items():
+                if value in _written(secret):
+                    return name
+        return "a variable"
+
+    def refresh(self) -> None:
+        """Look at the variables of the process again; one that was unset since may still stand in a later output."""
+        for name, value in self._environment.items():
+            if is_sensitive(name) and value not in self._seen and _is_searchable(value):
+                self._seen[value] = name
+                self._values = None
+
+    def _pattern(self) -> re.Pattern[str] | None:
+        """What finds the values of sensitive variables."""
+        if self._values is None and (self._seen or self._learnt):
+            forms = {form for value in (*self._seen, *self._learnt) for form in _written(value)}
+            self._values = re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True))))
+        return self._values
+
+    def _without_given(self, text: str) -> str:
+        """Replace what is given to the name of a secret."""
+        places = sorted(set(_places(text)))
+        if not places:
+            return text
+        parts: list[str] = []
+        end = 0
+        for place in places:
+            if place < end:
+                continue
+            match = _compiled(_GIVEN).match(text, place) or _unquoted(text, place)
+            if match is not None and _is_given(match["name"], match["value"]):
+                start, stop = match.span("value")
+                parts += [text[end:start], self._count("value of " + _short(match["name"]))]
+                end = stop
+        return "".join([*parts, text[end:]]) if parts else text
+
+
+def is_kept_out(source: str) -> bool:
+    """Whether a cell asks not to be recorded, by a line ``# nbtrack: off``."""
+    return "nbtrack" in source and bool(_compiled(_OFF).search(source))
+
+
+def _emptied(cell: Any) -> Any:
+    """A notebook's cell, without what it holds if it asks for that."""
+    source = cell.get("source") if isinstance(cell, dict) else None
+    text = "".join(map(str, source)) if isinstance(source, list) else source
+    if not isinstance(text, str) or not is_kept_out(text):
+        return cell
+    return {**cell, "source": KEPT_OUT, **({"outputs": []} if "outputs" in cell else {})}
+
+
+@functools.lru_cache(maxsize=4096)
+def is_sensitive(name: str) -> bool:
+    """Whether the name of a variable, param or field says that its value is a secret."""
+    separated = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    return bool(_compiled(_NAME).search(separated)) and not _compiled(_HARMLESS).search(separated)
+
+
+def _is_given(name: str, value: str) -> bool:
+    """Whether `value`, a text that `name` is given, is to be replaced."""
+    if not is_sensitive(name) or _compiled(_PLACEHOLDER).match(value.strip()):
+        return False
+    return bool(_compiled(_STRONG).search(name)) or (len(value) >= SHORTEST and _is_random(value))
+
+
+def _is_searchable(value: str) -> bool:
+    return len(value) >= SHORTEST and _entropy(value) >= ENTROPY and not _is_plain(value)
+
+
+def _is_random(value: str) -> bool:
+    """Whether a text looks made by a machine: no words, no path, and signs of more than one sort."""
+    if _is_plain(value) or " " in value.strip() or _entropy(value) < ENTROPY:
+        return False
+    return any(char.isdigit() for char in value) or (len(value) >= 16 and value != value.lower())
+
+
+def _is_plain(value: str) -> bool:
+    """Whether a text is a number, a path, an address without a secret, or a lower-case word."""
+    return (
+        bool(re.fullmatch(r"[-+]?[0-9][0-9_.,]*|[a-z]+(?:[-_ .][a-z]+)*|[A-Z]+(?:_[A-Z]+)*", value))
+        or value.startswith(("/", "./", "../", "~"))
+        or bool(re.match(r"[A-Za-z]:\\", value))
+        or bool(re.match(r"[a-z][a-z0-9+.-]*://[^@\s]*$", value))
+    )
+
+
+def _entropy(value: str) -> float:
+    counts = Counter(value)
+    return -sum(count / len(value) * math.log2(count / len(value)) for count in counts.values())
+
+
+def mentions_secrets(source: str) -> bool:
+    """Whether a source has a word of a secret's name anywhere; most have none."""
+    lowered = source.lower()
+    return any(word in lowered for word in _WORDS)
+
+
+def _written(value: str) -> tuple[str, ...]:
+    """The forms in which a value stands in texts: as it is, in an address, and with its line ends escaped."""
+    return value, quote(value, safe=""), value.replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 40 else name[:39] + "…"
+
+
+def _places(text: str) -> Iterator[int]:
+    """Where names begin that have one of the words of a secret's name, by what is much quicker than a regular expression."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a few letters of other scripts grow
+        lowered = "".join(char if len(char.lower()) != 1 else char.lower() for char in text)
+    for word in _WORDS:
+        found = lowered.find(word)
+        while found != -1:
+            yield _start_of_name(text, found)
+            found = lowered.find(word, found + len(word))
+
+
+def _unquoted(text: str, place: int) -> re.Match[str] | None:
+    """What a shell or an .env file gives to the name at `place`; an expression of Python's is none of it."""
+    match = _compiled(_UNQUOTED).match(text, place)
+    if match is None:
+        return None
+    before = text[max(0, place - 60) : place]
+    line = before[before.rfind("\n") + 1 :]
+    if _compiled(_SHELL).search(line):
+        return match
+    upper = match["name"] == match["name"].upper() and text[match.end("name")] == "="
+    return match if upper and _compiled(_LINE).match(line) and len(line) < 60 else None
+
+
+def _start_of_name(text: str, place: int) -> int:
+    lowest = max(0, place - 60)
+    while place > lowest and (text[place - 1].isalnum() or text[place - 1] in "_-."):
+        place -= 1
+    while text[place] == "-":  # the dashes of an option
+        place += 1
+    return place
