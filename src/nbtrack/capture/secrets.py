@@ -64,7 +64,10 @@ _GIVEN: Final = r"""(?ix)
     """
 """``name = "value"``, ``"name": "value"``, ``f(name="value")``, ``setdefault("name", "value")``."""
 
-_UNQUOTED: Final = r"(?P<name>[A-Za-z_][\w-]{0,60})(?:=|[ ]+)(?P<value>[^\s\"'$<>{}()\[\],;=-][^\s\"'$<>{}()\[\],;]{5,400})(?=\s|;|$)"
+_UNQUOTED: Final = (
+    r"(?P<name>[A-Za-z_][\w-]{0,60})(?:=|[ ]+)"
+    r"(?P<value>[^\s\"'$<>{}()\[\],;=-][^\s\"'$<>{}()\[\],;]{5,400})(?=\s|;|$)"
+)
 """``export NAME=value``, ``--password value`` and the lines of an .env file: without quotes, where a shell would read it."""
 
 _SHELL: Final = r"(?:^|[\s;!%])(?:export |set |setx |env |-e |--env )[ ]*$|(?:^|\s)--?$"
