@@ -1,13 +1,16 @@
 """``python -m campaigns NAME``: run one campaign, or its teeth.
 
 Exit status: 0 nothing was violated (or each weakened build failed) · 1 something was · 2 usage · 3 this machine cannot
-run the campaign · 4 the campaign itself broke.
+run the campaign · 4 the campaign itself broke, or a program that it needs is not installed · 5 its budget ended it long
+before its last trial.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,13 +22,18 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
-from campaigns.campaign import SHOWN, Campaign, NotPossible, Order, Tally
+from campaigns.campaign import ENOUGH, SHOWN, Campaign, Missing, NotPossible, Order, Tally
 from campaigns.weakened import NoSuchPlace, build
 
-CAMPAIGNS = ("kill", "kernels", "syscalls", "powercut", "journal", "states")
+CAMPAIGNS = ("kill", "kernels", "syscalls", "powercut", "journal", "concurrency", "states")
 """The modules that have a campaign."""
 
-HELD, VIOLATED, NOT_POSSIBLE, BROKEN = 0, 1, 3, 4
+FOR_TEETH = 0.75
+"""The part of a campaign's minutes in which its weakened builds must have failed."""
+
+_VIOLATION = re.compile(r"(lost|duplicated|wrong|unopenable): ")
+
+HELD, VIOLATED, NOT_POSSIBLE, BROKEN, SHORT = 0, 1, 3, 4, 5
 
 
 def campaign(name: str) -> Campaign:
@@ -42,6 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("name", choices=CAMPAIGNS)
     parser.add_argument("--trials", type=int, help="how many (default: as in CI)")
     parser.add_argument("--long", action="store_true", help="as many as before a release")
+    parser.add_argument("--minutes", type=float, help="begin no trial later (default: only in CI's size)")
+    parser.add_argument("--ci", action="store_true", help="the teeth, then the trials, within the minutes")
     parser.add_argument("--seed", type=int, help="default: another each time; it is printed")
     parser.add_argument("--only", type=int, metavar="TRIAL", help="run this one trial")
     parser.add_argument("--teeth", action="store_true", help="run on weakened builds: each must fail")
@@ -52,11 +62,21 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     chosen = campaign(given.name)
     seed = given.seed if given.seed is not None else time.time_ns() // 1000 % 1_000_000_000
-    if given.teeth:
-        return show_teeth(chosen, given.trials or chosen.teeth, seed)
+    minutes = given.minutes
+    if minutes is None:
+        minutes = math.inf if given.trials or given.long or given.only is not None else chosen.minutes
+    began = time.monotonic()
+    status = HELD
+    if given.teeth or given.ci:
+        # first, since all of them must be found, while the trials may be fewer where the machine is slow
+        last = began + 60 * minutes * (FOR_TEETH if given.ci else 1)
+        status = show_teeth(chosen, given.trials or chosen.teeth, seed, last)
+        if given.teeth or status == NOT_POSSIBLE:
+            return status
     trials = given.trials or (chosen.long if given.long else chosen.short)
     with workplace(given.keep) as folder:
-        return run(chosen, Order(trials, seed, folder, stop_early=given.stop_early, only=given.only))
+        order = Order(trials, seed, folder, given.stop_early, given.only, began + 60 * minutes)
+        return run(chosen, order) or status
 
 
 @contextmanager
@@ -87,26 +107,35 @@ def run(chosen: Campaign, order: Order) -> int:
     except NotPossible as reason:
         print(f"campaign {chosen.name}: not run: {reason}", flush=True)
         return NOT_POSSIBLE
+    except Missing as program:
+        print(f"campaign {chosen.name}: not run: it needs {program}", flush=True)
+        return BROKEN
     except Exception:  # noqa: BLE001 - a campaign that broke must not pass for one that found something
         traceback.print_exc()
         print(f"campaign {chosen.name}: broke; this says nothing about nbtrack", flush=True)
         return BROKEN
-    report(chosen, order, tally, time.monotonic() - began)
-    return HELD if tally.holds else VIOLATED
+    cut_off = order.is_late() and tally.trials < order.trials
+    report(chosen, order, tally, time.monotonic() - began, cut_off)
+    if not tally.holds:
+        return VIOLATED
+    return SHORT if cut_off and tally.trials < ENOUGH * order.trials else HELD
 
 
-def report(chosen: Campaign, order: Order, tally: Tally, seconds: float) -> None:
-    """Print the violations and the line of counts."""
+def report(chosen: Campaign, order: Order, tally: Tally, seconds: float, cut_off: bool) -> None:
+    """Print the violations, whether the budget cut trials off, and the line of counts."""
     for violation in tally.violations[:SHOWN]:
         print(f"  {violation}")
     if len(tally.violations) > SHOWN:
         print(f"  and {len(tally.violations) - SHOWN} more")
+    if cut_off:
+        few = "; TOO FEW to show anything" if tally.trials < ENOUGH * order.trials else ""
+        print(f"  its minutes were over after {tally.trials:,} of {order.trials:,} trials{few}", flush=True)
     word = "held" if tally.holds else "VIOLATED"
     print(f"campaign {chosen.name}: {word}: {tally}, {seconds:.0f} s, seed {order.seed}", flush=True)
 
 
-def show_teeth(chosen: Campaign, trials: int, seed: int) -> int:
-    """Run the campaign on each weakened build; 0 when each has failed."""
+def show_teeth(chosen: Campaign, trials: int, seed: int, deadline: float) -> int:
+    """Run the campaign on each weakened build, all of them before a moment; 0 when each has failed."""
     status = HELD
     root = Path(__file__).resolve().parents[1]
     for weakening in chosen.weakenings:
@@ -120,7 +149,8 @@ def show_teeth(chosen: Campaign, trials: int, seed: int) -> int:
             began = time.monotonic()
             done = subprocess.run(
                 [sys.executable, "-m", "campaigns", chosen.name, "--stop-early"]
-                + [f"--trials={trials}", f"--seed={seed}"],
+                + [f"--trials={trials}", f"--seed={seed}"]
+                + [f"--minutes={max((deadline - time.monotonic()) / 60, 0.01)}"],
                 cwd=root,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(root)])},
                 capture_output=True,
@@ -131,8 +161,8 @@ def show_teeth(chosen: Campaign, trials: int, seed: int) -> int:
             print(done.stdout, end="", flush=True)
             return NOT_POSSIBLE
         bites = done.returncode == VIOLATED and f"nbtrack from {folder}" in done.stdout
-        found = next((line.strip() for line in done.stdout.splitlines()[3:]), "nothing")
-        word = f"found ({found})" if bites else "NOT FOUND"
+        found = next(filter(_VIOLATION.match, map(str.strip, done.stdout.splitlines())), "nothing")
+        word = f"found ({found})" if bites else f"NOT FOUND with seed {seed}"
         print(f"teeth of {chosen.name}: {weakening.name}: {word}, {seconds:.0f} s", flush=True)
         if not bites:
             print(done.stdout + done.stderr, flush=True)

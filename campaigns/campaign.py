@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import TypeVar
 
 from campaigns.weakened import Weakening
 
@@ -13,8 +18,18 @@ SHOWN = 20
 """Violations that are printed; one defect can cause thousands."""
 
 
+ENOUGH = 0.25
+"""Of so many of its trials a campaign that its budget ended has to have come, else it shows too little."""
+
+_Trial = TypeVar("_Trial")
+
+
 class NotPossible(Exception):
-    """The campaign cannot run on this machine; the message says what it needs."""
+    """The machine cannot run the campaign, whatever is installed; the message says what it needs."""
+
+
+class Missing(Exception):
+    """A program that the campaign needs is not installed; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +48,8 @@ class Order:
         End at the first violation: for a weakened build one is enough.
     only
         The number of the one trial to run, to look into a violation.
+    deadline
+        The moment of the monotonic clock after which no trial begins.
     """
 
     trials: int
@@ -40,6 +57,21 @@ class Order:
     folder: Path
     stop_early: bool = False
     only: int | None = None
+    deadline: float = math.inf
+    _enough: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
+
+    def look(self, tally: Tally) -> None:
+        """See whether a violation has ended the campaign."""
+        if self.stop_early and not tally.holds:
+            self._enough.set()
+
+    def is_over(self) -> bool:
+        """Whether no further trial is to begin: one violation was enough, or the budget is used up."""
+        return self._enough.is_set() or self.is_late()
+
+    def is_late(self) -> bool:
+        """Whether the budget is used up."""
+        return time.monotonic() >= self.deadline
 
     def chance(self, *place: object) -> random.Random:
         """The dice of one place (a trial, a worker): the same for the same seed."""
@@ -101,6 +133,25 @@ class Tally:
         )
 
 
+def in_lanes(
+    order: Order, lanes: int, trials: Iterable[_Trial], run: Callable[[_Trial, Tally], None]
+) -> Tally:
+    """Run trials, so many at a time, until all are done or the order is over."""
+    total = Tally()
+
+    def one(trial: _Trial) -> Tally:
+        tally = Tally()
+        if not order.is_over():
+            run(trial, tally)
+            order.look(tally)
+        return tally
+
+    with ThreadPoolExecutor(lanes) as pool:
+        for tally in pool.map(one, trials):
+            total.add(tally)
+    return total
+
+
 @dataclass(frozen=True, slots=True)
 class Campaign:
     """One campaign.
@@ -115,6 +166,8 @@ class Campaign:
         Runs the trials.
     short, long
         Trials in CI and with ``--long``.
+    minutes
+        What the trials and the weakened builds may take together in CI; what is not begun by then is not run, and is told.
     weakenings
         Builds that must fail the campaign.
     teeth
@@ -126,5 +179,6 @@ class Campaign:
     run: Callable[[Order], Tally]
     short: int
     long: int
+    minutes: float
     weakenings: tuple[Weakening, ...]
     teeth: int

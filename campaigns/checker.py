@@ -80,18 +80,18 @@ def _check_run(client: Client, tally: Tally, where: str, id: str, certain: Kept,
         if name in run.metrics:
             series = run.metric(name)
             found = list(zip(series.steps.tolist(), series.values.tolist(), strict=True))
-        _check_series(
+        check_series(
             tally, f"{where}, {name}", found, certain.series.get(name, []), possible.series.get(name, [])
         )
-    _check_values(tally, f"{where}, params", run.params, certain.params, possible.params)
-    _check_values(tally, f"{where}, tags", run.tags, certain.tags, possible.tags)
+    check_values(tally, f"{where}, params", run.params, certain.params, possible.params)
+    check_values(tally, f"{where}, tags", run.tags, certain.tags, possible.tags)
     contents: dict[str, str] = {}
     for artifact in run.artifacts:
         try:
             contents[artifact.name] = digest(run.artifact(artifact.name))
         except NbtrackError as problem:
             tally.violate("lost", f"{where}: the artifact {artifact.name} has no content: {problem}")
-    _check_values(tally, f"{where}, artifacts", contents, certain.artifacts, possible.artifacts)
+    check_values(tally, f"{where}, artifacts", contents, certain.artifacts, possible.artifacts)
     states = {"finished"} if certain.ended else {"running", "crashed"}
     if possible.ended:
         states.add("finished")
@@ -99,13 +99,14 @@ def _check_run(client: Client, tally: Tally, where: str, id: str, certain: Kept,
         tally.violate("wrong", f"{where}: is {run.status} instead of {' or '.join(sorted(states))}")
 
 
-def _check_series(
+def check_series(
     tally: Tally,
     where: str,
     found: list[tuple[int, float]],
     certain: list[tuple[int, float]],
     possible: list[tuple[int, float]],
 ) -> None:
+    """Check the points of a series: all that are certain, then some that are possible, in their order."""
     if found == possible[: len(found)] and len(found) >= len(certain):
         return
     before = len(tally.violations)
@@ -122,13 +123,14 @@ def _check_series(
         tally.violate("wrong", f"{where}: the points are in another order, have gaps or other steps")
 
 
-def _check_values(
+def check_values(
     tally: Tally,
     where: str,
     found: Mapping[str, object],
     certain: Mapping[str, list[object]],
     possible: Mapping[str, list[object]],
 ) -> None:
+    """Check values by their names: the last that is certain, or one that was possibly given after it."""
     for name in found.keys() - possible.keys():
         tally.violate("wrong", f"{where}: {name} was never given")
     for name, values in possible.items():

@@ -94,7 +94,8 @@ def run(order: Order) -> Tally:
         chance = order.chance("flip", number)
         flip(chance.choice(journals), path, tally, chance, number, drained=number % IN_A_STORE == 0)
         tally.trials += 1
-        if order.stop_early and not tally.holds:
+        order.look(tally)
+        if order.is_over():
             break
     return tally
 
@@ -309,6 +310,7 @@ CAMPAIGN = Campaign(
     run=run,
     short=10_000,
     long=200_000,
+    minutes=1.0,
     weakenings=(
         Weakening(
             "the checksum of a frame is ignored",

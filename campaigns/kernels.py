@@ -11,15 +11,13 @@ import queue
 import random
 import shutil
 import subprocess
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from jupyter_client.manager import KernelManager
 
 import nbtrack
-from campaigns.campaign import Campaign, Order, Tally
+from campaigns.campaign import Campaign, Order, Tally, in_lanes
 from campaigns.checker import check_runs
 from campaigns.keepers import end_keeper, kill_keeper
 from campaigns.kill import SHOWN_AS_CRASHED
@@ -57,21 +55,7 @@ time.sleep(0.005)
 
 def run(order: Order) -> Tally:
     """Run the trials, each with a kernel and a store of its own."""
-    stop = threading.Event()
-    total = Tally()
-
-    def trial(number: int) -> Tally:
-        tally = Tally()
-        if not stop.is_set():
-            _try(order, number, tally)
-            if order.stop_early and not tally.holds:
-                stop.set()
-        return tally
-
-    with ThreadPoolExecutor(LANES) as pool:
-        for tally in pool.map(trial, order.numbers()):
-            total.add(tally)
-    return total
+    return in_lanes(order, LANES, order.numbers(), lambda number, tally: _try(order, number, tally))
 
 
 class Kernel:
@@ -204,6 +188,7 @@ CAMPAIGN = Campaign(
     run=run,
     short=30,
     long=1_000,
+    minutes=1.5,
     weakenings=(
         Weakening(
             "the journal is in the memory of its process alone",

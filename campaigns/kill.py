@@ -62,52 +62,40 @@ def run(order: Order) -> Tally:
     batches = [
         numbers[first : first + TRIALS_OF_A_STORE] for first in range(0, len(numbers), TRIALS_OF_A_STORE)
     ]
-    stop = threading.Event()
     total = Tally()
     with ThreadPoolExecutor(LANES) as pool:
-        for tally in pool.map(lambda batch: Lane(order, context, stop).run(batch), batches):
+        for tally in pool.map(lambda batch: Lane(order, context).run(batch), batches):
             total.add(tally)
     return total
 
 
 class Lane:
-    """Trials on one store.
+    """Trials on one store."""
 
-    Parameters
-    ----------
-    stop
-        Set when the first violation was found and one is enough.
-    """
-
-    def __init__(self, order: Order, context: ForkServerContext, stop: threading.Event) -> None:
+    def __init__(self, order: Order, context: ForkServerContext) -> None:
         self._order = order
         self._context = context
-        self._stop = stop
         self._tally = Tally()
 
     def run(self, numbers: list[int]) -> Tally:
         """Run the trials of these numbers."""
-        if self._stop.is_set():
+        if self._order.is_over():
             return self._tally
         folder = self._order.folder / f"from-{numbers[0]}"
         folder.mkdir()
         store = folder / ".nbtrack"
         begun: dict[str, str] = {}
         for number in numbers:
-            if self._stop.is_set():
+            if self._order.is_over():
                 break
             begun |= dict.fromkeys(self._trial(number, store), f"trial {number}")
-            self._look()
+            self._order.look(self._tally)
         self._check_states(store, begun)
-        self._look()
+        self._order.look(self._tally)
         end_keeper(store)
         if self._tally.holds:
             shutil.rmtree(folder, ignore_errors=True)  # a keeper that was on its way may still write its log
         return self._tally
-
-    def _look(self) -> None:
-        if self._order.stop_early and not self._tally.holds:
-            self._stop.set()
 
     def _trial(self, number: int, store: Path) -> list[str]:
         """Start a worker, kill, and check; the ids of its runs."""
@@ -180,7 +168,7 @@ class Lane:
     def _check_states(self, store: Path, begun: dict[str, str]) -> None:
         """Wait until no run is shown as running: all their processes are dead."""
         deadline = time.monotonic() + SHOWN_AS_CRASHED
-        while begun and not self._stop.is_set():
+        while begun and not (self._order.stop_early and self._order.is_over()):
             try:
                 rows = list(nbtrack.open(store).runs.search("status = 'running'", limit=100_000))
             except nbtrack.NbtrackError as problem:
@@ -209,6 +197,7 @@ CAMPAIGN = Campaign(
     run=run,
     short=500,
     long=10_000,
+    minutes=3.5,
     weakenings=(
         Weakening(
             "the journal is in the memory of its process alone",

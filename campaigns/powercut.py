@@ -14,21 +14,19 @@ import signal
 import struct
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from campaigns.campaign import Campaign, NotPossible, Order, Tally
+from campaigns.campaign import Campaign, Missing, NotPossible, Order, Tally, in_lanes
 from campaigns.checker import check_worker
 from campaigns.ledger import Ledger
 from campaigns.reopening import reopened
 from campaigns.weakened import Weakening
 from nbtrack import NbtrackError
 
-LANES = 2
+LANES = 4
 SIZE = 256 << 20
 """Bytes of the file system; the file is sparse."""
 
@@ -51,36 +49,27 @@ def run(order: Order) -> Tally:
     """Run the trials, each on a file system of its own."""
     blank = order.folder / "blank.img"
     _need_loop_devices(order.folder, blank)
-    stop = threading.Event()
-    total = Tally()
-
-    def trial(number: int) -> Tally:
-        tally = Tally()
-        if not stop.is_set():
-            _try(order, number, blank, tally)
-            if order.stop_early and not tally.holds:
-                stop.set()
-        return tally
-
-    with ThreadPoolExecutor(LANES) as pool:
-        for tally in pool.map(trial, order.numbers()):
-            total.add(tally)
-    return total
+    return in_lanes(order, LANES, order.numbers(), lambda number, tally: _try(order, number, blank, tally))
 
 
 def _need_loop_devices(folder: Path, blank: Path) -> None:
     if os.geteuid() != 0:
         raise NotPossible("it needs root, to mount a file system from a file")
     if missing := [tool for tool in ("mkfs.ext4", "mount", "umount") if shutil.which(tool) is None]:
-        raise NotPossible(f"it needs {', '.join(missing)}")
+        raise Missing(f"{', '.join(missing)} (apt-get install e2fsprogs mount)")
     with blank.open("wb") as file:
         file.truncate(SIZE)
     subprocess.run(["mkfs.ext4", "-q", "-F", str(blank)], check=True, capture_output=True)
+    tried = folder / "tried.img"
+    subprocess.run(["cp", "--sparse=always", str(blank), str(tried)], check=True)
     try:
-        with mounted(blank, folder / "mounted"):
-            pass
+        with mounted(tried, folder / "tried"):
+            cut_power(folder / "tried")
     except subprocess.CalledProcessError as problem:
         raise NotPossible(f"no loop device can be mounted here: {problem.stderr.strip()}") from problem
+    except OSError as problem:
+        raise NotPossible(f"the file system cannot be shut down here: {problem}") from problem
+    tried.unlink()
 
 
 @contextmanager
@@ -187,6 +176,7 @@ CAMPAIGN = Campaign(
     run=run,
     short=20,
     long=1_000,
+    minutes=2.0,
     weakenings=(
         Weakening(
             "the database does not wait for the disk",

@@ -465,7 +465,8 @@ def run(order: Order) -> Tally:
             with patch.object(processes, "is_alive", Lives.is_alive):
                 _run_batch(order, tally, number, Machine, BATCH // STEPS)
         tally.trials = tally.acknowledged
-        if tally.trials >= order.trials or (order.stop_early and not tally.holds):
+        order.look(tally)
+        if tally.trials >= order.trials or order.is_over():
             break
     return tally
 
@@ -494,8 +495,9 @@ CAMPAIGN = Campaign(
     name="states",
     promise="Whatever is recorded and decided in whatever order, with deaths in between, the store holds what a model says.",
     run=run,
-    short=25_000,
+    short=40_000,
     long=1_000_000,
+    minutes=2.5,
     weakenings=(
         Weakening(
             "a step that is counted on is the last one again",

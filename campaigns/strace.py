@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -10,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from campaigns.campaign import NotPossible
+from campaigns.campaign import Missing, NotPossible
 
 CALLS = (
     "openat,write,pwrite64,writev,fsync,fdatasync,ftruncate,fallocate,rename,renameat,renameat2,link,linkat,"
@@ -44,18 +45,21 @@ class Point:
 
 
 def need_strace() -> None:
-    """Say so where strace is missing or may not trace.
+    """Say so where strace is missing or may not trace, with a fault in a process that goes well without one.
 
     Raises
     ------
+    Missing
+        If it is not installed.
     NotPossible
-        If it cannot be used.
+        If the system does not let a process be traced, or a fault be injected.
     """
     if shutil.which("strace") is None:
-        raise NotPossible("it needs strace (apt-get install strace)")
-    done = subprocess.run(["strace", "-qq", "-e", "trace=none", "true"], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise NotPossible(f"strace may not trace here: {done.stderr.strip()}")
+        raise Missing("strace (apt-get install strace)")
+    command = ["strace", "-f", "-qq", "--seccomp-bpf", "-e", "trace=write", "-e", "inject=write:error=EIO"]
+    done = subprocess.run([*command, "-o", os.devnull, "echo", "traced"], capture_output=True, text=True)
+    if done.returncode == 0 or "strace:" in done.stderr:
+        raise NotPossible(f"strace may not trace here: {done.stderr.strip() or 'it injects no fault'}")
 
 
 def touching(command: list[str], text: str, folder: Path, log: Path) -> list[tuple[str, int]]:
@@ -65,7 +69,7 @@ def touching(command: list[str], text: str, folder: Path, log: Path) -> list[tup
 
     Raises
     ------
-    NotPossible
+    RuntimeError
         If the command fails by itself.
     """
     traced = ["strace", "-f", "-qq", "-y", "-e", f"trace={CALLS}", "-e", "signal=none", "-o", str(log)]
@@ -73,7 +77,7 @@ def touching(command: list[str], text: str, folder: Path, log: Path) -> list[tup
         [*traced, *command], input=text, capture_output=True, text=True, errors="replace", timeout=PATIENCE
     )
     if done.returncode != 0:
-        raise NotPossible(f"the process to be traced failed without a fault: {done.stderr.strip()[-500:]}")
+        raise RuntimeError(f"the process to be traced failed without a fault: {done.stderr.strip()[-500:]}")
     counts: Counter[tuple[str, str]] = Counter()
     found: dict[tuple[str, int], None] = {}
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():

@@ -11,16 +11,14 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import zipfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from campaigns.campaign import Campaign, Order, Tally
+from campaigns.campaign import Campaign, Order, Tally, in_lanes
 from campaigns.checker import check_runs, check_worker
 from campaigns.ledger import Ledger
 from campaigns.reopening import reopened
@@ -207,21 +205,12 @@ def run(order: Order) -> Tally:
     need_strace()
     os.environ["NBTRACK_KEEPER"] = "off"  # a keeper would do the work in a process that is not traced
     trials = _sample(order, [_points(target, order.folder) for target in TARGETS])
-    stop = threading.Event()
-    total = Tally()
 
-    def trial(numbered: tuple[int, tuple[Target, Point]]) -> Tally:
-        tally = Tally()
-        if not stop.is_set():
-            number, (target, point) = numbered
-            _try(order.folder, number, target, point, tally)
-            if order.stop_early and not tally.holds:
-                stop.set()
-        return tally
+    def trial(numbered: tuple[int, tuple[Target, Point]], tally: Tally) -> None:
+        number, (target, point) = numbered
+        _try(order.folder, number, target, point, tally)
 
-    with ThreadPoolExecutor(LANES) as pool:
-        for tally in pool.map(trial, trials):
-            total.add(tally)
+    total = in_lanes(order, LANES, trials, trial)
     if total.reached < 0.8 * total.trials:
         raise RuntimeError(
             f"only {total.reached} of {total.trials} faults happened; the processes are not as when counted"
@@ -283,6 +272,7 @@ CAMPAIGN = Campaign(
     run=run,
     short=150,
     long=100_000,
+    minutes=2.5,
     weakenings=(
         Weakening(
             "the row of a blob is written before its file",

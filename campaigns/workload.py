@@ -70,13 +70,15 @@ class End:
 Call: TypeAlias = Begin | Log | Params | Tag | Artifact | Flush | End
 
 
-def calls(seed: str, name: str, most: int | None = None) -> Iterator[Call]:
+def calls(
+    seed: str, name: str, most: int | None = None, lengths: tuple[int, ...] = LENGTHS
+) -> Iterator[Call]:
     """The calls of a worker: without end, or `most` of them and the end of the run that they leave open.
 
     Each value is given once, so that a double is seen. Half of the workers log metrics only: files and flushes take so long
     that little would wait for the keeper.
     """
-    made = _endless(seed, name)
+    made = _endless(seed, name, lengths)
     if most is None:
         yield from made
     last: Call = End()
@@ -86,14 +88,14 @@ def calls(seed: str, name: str, most: int | None = None) -> Iterator[Call]:
         yield End()
 
 
-def _endless(seed: str, name: str) -> Iterator[Call]:
+def _endless(seed: str, name: str, lengths: tuple[int, ...]) -> Iterator[Call]:
     chance = random.Random(seed)
     quick = chance.random() < 0.5
     number = count(1)
     for run in count():
         yield Begin(f"{name}-{run}")
         steps = dict.fromkeys(SERIES, -1)
-        for _ in range(chance.choice(LENGTHS)):
+        for _ in range(chance.choice(lengths)):
             yield _call(chance, next(number), steps, quick)
         yield End()
 

@@ -10,12 +10,13 @@ from typing import Any
 import numpy
 import pytest
 
-from campaigns.__main__ import CAMPAIGNS, campaign
-from campaigns.campaign import Tally
+from campaigns.__main__ import CAMPAIGNS, campaign, main, run
+from campaigns.campaign import Campaign, Missing, NotPossible, Order, Tally, in_lanes
 from campaigns.checker import check_runs
 from campaigns.ledger import MOMENT, Ledger
+from campaigns.moments import check_moment
 from campaigns.weakened import PACKAGE, NoSuchPlace, Weakening
-from campaigns.workload import Begin, End, Kept, Log, Params, calls, kept
+from campaigns.workload import Artifact, Begin, Call, End, Kept, Log, Params, Tag, calls, kept
 
 WEAKENINGS = [(name, weakening) for name in CAMPAIGNS for weakening in campaign(name).weakenings]
 
@@ -34,6 +35,100 @@ def test_a_weakening_whose_place_is_gone_says_so() -> None:
 
 def test_every_campaign_has_teeth() -> None:
     assert {name for name, _ in WEAKENINGS} == set(CAMPAIGNS)
+
+
+def test_all_campaigns_together_add_at_most_15_minutes_to_ci() -> None:
+    assert sum(campaign(name).minutes for name in CAMPAIGNS) <= 15
+    assert all(campaign(name).short < campaign(name).long for name in CAMPAIGNS)
+
+
+def test_ci_runs_each_campaign_and_the_documentation_tells_its_size_minutes_and_teeth() -> None:
+    root = PACKAGE.parents[1]
+    ci = (root / ".ci" / "run").read_text(encoding="utf-8")
+    assert f"for name in {' '.join(CAMPAIGNS)}; do" in ci
+    text = (root / "docs" / "reliability.md").read_text(encoding="utf-8")
+    for name in CAMPAIGNS:
+        chosen = campaign(name)
+        row, teeth = [line for line in text.splitlines() if line.startswith(f"| `{name}` |")]
+        assert f"| {chosen.short:,} " in row
+        assert f"| {chosen.minutes:g} " in row
+        assert f"`python -m campaigns {name} --long`" in row
+        assert len(teeth.split("; ")) == len(chosen.weakenings), teeth
+
+
+def _made(act: Any, trials: int = 8) -> Campaign:
+    return Campaign("made", "A promise.", act, short=trials, long=9, minutes=1, weakenings=(), teeth=1)
+
+
+def _order(folder: Path, **given: Any) -> Order:
+    return Order(8, 1, folder, **given)
+
+
+def _one(number: int, tally: Tally) -> None:
+    tally.trials += 1
+
+
+def _violates(number: int, tally: Tally) -> None:
+    tally.trials += 1
+    tally.violate("lost", "something")
+
+
+@pytest.mark.parametrize(
+    ("problem", "status", "words"),
+    [
+        (NotPossible("no loop devices"), 3, "made: not run: no loop devices"),
+        (Missing("strace"), 4, "made: not run: it needs strace"),
+        (RuntimeError("its own fault"), 4, "made: broke"),
+    ],
+)
+def test_a_campaign_that_cannot_run_and_one_that_breaks_say_so_and_do_not_pass(
+    problem: Exception, status: int, words: str, tmp_path: Path, capsys: Any
+) -> None:
+    def act(order: Order) -> Tally:
+        raise problem
+
+    assert run(_made(act), _order(tmp_path)) == status
+    assert words in capsys.readouterr().out
+
+
+def test_a_budget_ends_a_campaign_and_too_few_trials_are_a_failure(tmp_path: Path, capsys: Any) -> None:
+    def act(done: int) -> Any:
+        return lambda order: Tally(trials=done)
+
+    late = _order(tmp_path, deadline=0.0)
+    assert run(_made(act(2)), late) == 0
+    assert "over after 2 of 8 trials\n" in capsys.readouterr().out
+    assert run(_made(act(1)), late) == 5
+    assert "over after 1 of 8 trials; TOO FEW" in capsys.readouterr().out
+    assert run(_made(act(8)), late) == 0
+    assert "over after" not in capsys.readouterr().out
+
+
+def test_no_trial_begins_after_the_budget_or_after_the_violation_that_is_enough(tmp_path: Path) -> None:
+    assert in_lanes(_order(tmp_path), 1, range(8), _one).trials == 8
+    assert in_lanes(_order(tmp_path, deadline=0.0), 1, range(8), _one).trials == 0
+    assert in_lanes(_order(tmp_path), 1, range(8), _violates).lost == 8
+    assert in_lanes(_order(tmp_path, stop_early=True), 1, range(8), _violates).lost == 1
+
+
+def test_the_seed_is_printed_rotates_and_decides_what_chance_decides(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[float] = []
+
+    def act(order: Order) -> Tally:
+        drawn.append(order.chance("trial", 1).random())
+        return Tally(trials=order.trials)
+
+    monkeypatch.setattr("campaigns.__main__.campaign", lambda name: _made(act))
+    seeds = []
+    for arguments in ([], [], ["--seed=5"], ["--seed=5"]):
+        assert main(["kill", *arguments]) == 0
+        seeds.append(capsys.readouterr().out.split("seed ")[1].split()[0])
+    assert seeds[0] != seeds[1]
+    assert seeds[2:] == ["5", "5"]
+    assert drawn[2] == drawn[3]
+    assert len(set(drawn)) == 3
 
 
 def test_the_calls_follow_from_the_seed_and_end_the_run_that_they_leave_open() -> None:
@@ -119,3 +214,60 @@ def test_an_older_value_a_missing_run_and_a_second_one_are_found() -> None:
     assert judged(kept(MADE), len(MADE), label="w-0-2").duplicated == 1
     finished = kept([*MADE, End()])
     assert judged(finished, len(MADE) - 1).wrong == 1
+
+
+RUN: list[Call] = [
+    Begin("w-0"),
+    Params({"lr": 1, "same": 1}),
+    Log({"loss": 2.0, "accuracy": 2.125}, None),
+    Artifact("a3.bin", b"content"),
+    Log({"loss": 4.0}, None),
+    Tag("same", "5"),
+    End(),
+]
+
+
+def told(made: list[Call]) -> Kept:
+    """A run as an answer tells it after these calls."""
+    run = kept(made)["w-0"]
+    return Kept(
+        series={name: [(0, points[-1][1])] for name, points in run.series.items()},
+        params={name: values[-1:] for name, values in run.params.items()},
+        tags={name: values[-1:] for name, values in run.tags.items()},
+        artifacts={name: [""] for name in run.artifacts},
+        ended=run.ended,
+    )
+
+
+@pytest.mark.parametrize("moment", range(1, len(RUN) + 1))
+def test_an_answer_of_any_moment_is_accepted_and_tells_which(moment: int) -> None:
+    tally = Tally()
+    assert check_moment(told(RUN[:moment]), RUN, tally, "here") == moment
+    assert tally.violations == []
+
+
+def test_a_call_may_be_there_in_part_if_it_is_the_last() -> None:
+    tally = Tally()
+    answer = told(RUN[:3])
+    del answer.series["accuracy"]
+    assert check_moment(answer, RUN, tally, "here") == 3
+    assert tally.violations == []
+
+
+@pytest.mark.parametrize("kind", ["params", "series", "artifacts"])
+def test_an_answer_that_has_a_later_call_but_not_an_earlier_one_is_found(kind: str) -> None:
+    tally = Tally()
+    answer = told(RUN[:6])
+    getattr(answer, kind).popitem()
+    check_moment(answer, RUN, tally, "here")
+    assert tally.lost == 1
+
+
+def test_an_answer_with_an_older_value_beside_a_later_call_or_with_a_strange_one_is_found() -> None:
+    older, strange = told(RUN), told(RUN)
+    older.series["loss"] = [(0, 2.0)]
+    strange.tags["never"] = ["given"]
+    for answer in (older, strange):
+        tally = Tally()
+        check_moment(answer, RUN, tally, "here")
+        assert len(tally.violations) == 1
