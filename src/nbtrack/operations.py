@@ -21,7 +21,7 @@ from typing import Any, Protocol, cast
 from nbtrack.entities.columns import MetricCurve, RunColumns
 from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
-from nbtrack.entities.ownership import Collection, Curated, Deletion, Trash
+from nbtrack.entities.ownership import Collection, Curated, Deletion, Trash, Usage
 from nbtrack.entities.runs import Comparison, MetricSeries, RunDetail, RunOutcome, RunTable
 from nbtrack.entities.search import SearchResult
 from nbtrack.entities.snapshots import Snapshot
@@ -91,6 +91,7 @@ OPERATIONS: dict[str, Operation] = {
         Operation("curation.pin", Curated, decision=True),
         Operation("backups.make", Backup),
         Operation("retention.collect", Collection, decision=True),
+        Operation("space.measure", Usage),
     )
 }
 

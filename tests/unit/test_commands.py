@@ -11,7 +11,7 @@ from nbtrack.analysis.compare import compare
 from nbtrack.commands import Asking, Command, View, command_names, command_tree, complete, run_command
 from nbtrack.entities.health import Finding, Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
-from nbtrack.entities.ownership import Collection, Curated, Deletion, Trash
+from nbtrack.entities.ownership import Collection, Curated, Deletion, Trash, Usage, UsageRow
 from nbtrack.entities.runs import RunDetail, RunRow, RunStatus, RunTable
 from nbtrack.entities.search import FoundLine, Hit, Passage, Place, SearchResult
 from nbtrack.entities.snapshots import NotebookDiff, Snapshot
@@ -121,6 +121,24 @@ class Store:
             case "retention.collect":
                 return Collection(
                     dry_run=arguments["dry_run"], runs=2, size=1000, unused=20_000_000, kept=["a stays."]
+                )
+            case "space.measure":
+                row = UsageRow(
+                    name="" if arguments["by"] == "run" else "model",
+                    size=999,
+                    shared=5,
+                    count=2,
+                    detail="<b>",
+                )
+                return Usage(
+                    by=arguments["by"],
+                    rows=[row],
+                    left_out=3,
+                    rest=1,
+                    shared=500,
+                    other=500,
+                    total=2000,
+                    freed=7,
                 )
             case "search.cells":
                 return RESULT
@@ -252,6 +270,7 @@ def test_runs_as_json_is_a_list_of_objects() -> None:
         ["untag", "forest-1", "a"], ["note", "forest-1", "text"], ["note", "forest-1"],
         ["pin", "forest-1"], ["unpin", "forest-1"],
         ["delete", "forest-1"], ["trash"], ["undo"], ["undelete", "forest-1"], ["gc"],
+        ["du"], ["du", "--by", "run"], ["du", "--by", "cell"],
     ],
 )  # fmt: skip
 def test_every_command_answers_in_every_form(words: list[str]) -> None:
@@ -362,9 +381,26 @@ def test_gc_follows_the_settings_unless_told_otherwise(monkeypatch: pytest.Monke
     )
 
 
+def test_du_asks_by_the_settings_and_shows_what_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NBTRACK_GC_GRACE", "3")
+    store = Store()
+    text = to_text(run_command(["du", "--by", "run", "--limit", "7"], store))
+    rules = {"trash_days": 30, "grace_days": 3, "executions_days": 0}
+    assert store.asked == [("space.measure", {"by": "run", "limit": 7, **rules})]
+    assert "2 kB in files of the store" in text
+    assert "cells of no run" in text
+    assert "50 %" in text
+    assert "3 more take 1 B" in text
+    assert "500 B are shared, counted once · 500 B belong to no run" in text
+    by_kind = to_text(run_command(["du"], store))
+    assert "models of runs" in by_kind
+    assert "gc would free 7 B of content now" in by_kind
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (["du", "--by", "week"], "'week' is not one of"),
         (["run"], "did you mean runs?"),
         (["comprae", "a", "b"], "did you mean compare?"),
         (["zzz"], "there are runs, search, show, compare"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nbtrack.client.models import Models
     from nbtrack.client.runs import Runs
     from nbtrack.client.search import Found
-    from nbtrack.entities.ownership import Collection, Curated, Deletion, Trash
+    from nbtrack.entities.ownership import Collection, Curated, Deletion, Trash, Usage
 
 
 class Client:
@@ -147,6 +147,27 @@ class Client:
             compact=compact,
         )
         return collection
+
+    def usage(self, by: str = "kind", *, limit: int = 100) -> Usage:
+        """What takes the space, largest first.
+
+        Parameters
+        ----------
+        by
+            ``kind``, ``run`` or ``cell``.
+        limit
+            Rows at most.
+        """
+        settings = Settings()
+        usage: Usage = self._proxy.ask(
+            "space.measure",
+            by=by,
+            limit=limit,
+            trash_days=int(settings["trash_days"]),
+            grace_days=int(settings["gc_grace"]),
+            executions_days=int(settings["keep_executions_days"]),
+        )
+        return usage
 
     def __repr__(self) -> str:
         """Where the store is."""

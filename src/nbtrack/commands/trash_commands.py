@@ -1,4 +1,4 @@
-"""The commands that delete, and take back what was deleted."""
+"""The commands that delete, take back what was deleted, and say what takes the space."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import click
 
 from nbtrack.commands.answers import answer, as_json, in_experiment
 from nbtrack.commands.grammar import Asking, Command
-from nbtrack.entities.ownership import Collection, Deletion, Trash
+from nbtrack.entities.ownership import Collection, Deletion, Trash, Usage
 from nbtrack.errors import InvalidInput
 from nbtrack.render.numbers import size
 from nbtrack.render.ownership import contents
@@ -168,4 +168,35 @@ def gc(
     return answer("collection", collection, as_json, hints)
 
 
-TRASH_COMMANDS = (delete, trash, undo, undelete, gc)
+@click.command(cls=Command, examples=("du", "du --by run", "du --by cell --limit 50 --json"))
+@click.option(
+    "--by",
+    type=click.Choice(["kind", "run", "cell"]),
+    default="kind",
+    show_default=True,
+    help="What to list.",
+)
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=25, show_default=True, help="The most rows to list."
+)
+@as_json
+@click.pass_obj
+def du(asking: Asking, by: str, limit: int, as_json: bool) -> View:
+    """Say what takes the space of the store: kinds of content, runs or cells, largest first.
+
+    What several runs or cells have in common is said as shared; every byte is counted once in the total.
+    """
+    settings = asking.settings
+    usage: Usage = asking.proxy.ask(
+        "space.measure",
+        by=by,
+        limit=limit,
+        trash_days=int(settings["trash_days"]),
+        grace_days=int(settings["gc_grace"]),
+        executions_days=int(settings["keep_executions_days"]),
+    )
+    hints = (f"{asking.prog} du --by run (or cell) says whose it is",) if by == "kind" else ()
+    return answer("usage", usage, as_json, hints)
+
+
+TRASH_COMMANDS = (delete, trash, undo, undelete, gc, du)

@@ -65,8 +65,9 @@ class Collection:
 class UsageRow:
     """What one run, cell or kind of content takes.
 
-    ``size`` is its own: removing it frees that. ``shared`` is what it has in common with others. ``count`` is the number of
-    pieces of content.
+    ``size`` is its own: content that nothing else refers to. ``shared`` is what it has in common with others. ``count`` is
+    the number of pieces of content. ``detail`` is the beginning of a cell's newest source, or that a run is pinned or in
+    the trash.
     """
 
     name: str
@@ -78,15 +79,18 @@ class UsageRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What takes the space, largest first. ``shared`` is counted once in ``total``, whoever shares it.
+    """What takes the space, largest first; sizes are those of files, in bytes, and `total` is the sum of all of them.
 
-    ``by`` is ``run``, ``cell`` or ``kind``; ``others`` rows were left out and take ``rest`` bytes of their own.
+    ``by`` is ``run``, ``cell`` or ``kind``; ``left_out`` rows are not listed and take ``rest`` bytes of their own.
+    ``shared`` is what several rows have in common, counted once; ``other`` is what belongs to no row. So the sizes of the
+    rows, ``rest``, ``shared`` and ``other`` make ``total``. ``freed`` is what collecting would free now, told by kind only.
     """
 
     by: str
     rows: list[UsageRow] = field(default_factory=list)
-    others: int = 0
+    left_out: int = 0
     rest: int = 0
     shared: int = 0
-    database: int = 0
+    other: int = 0
     total: int = 0
+    freed: int = 0

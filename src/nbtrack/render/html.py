@@ -8,7 +8,7 @@ from html import escape
 from nbtrack.analysis.compare import describe_data
 from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
-from nbtrack.entities.ownership import Collection, Trash
+from nbtrack.entities.ownership import Collection, Trash, Usage
 from nbtrack.entities.runs import Comparison, Difference, RunDetail, RunStatus, RunTable
 from nbtrack.entities.search import SearchResult
 from nbtrack.entities.snapshots import NotebookDiff
@@ -30,6 +30,7 @@ from nbtrack.render.numbers import number, size, value, when
 from nbtrack.render.ownership import collection_facts, collection_title, trash_columns
 from nbtrack.render.search import search_html
 from nbtrack.render.style import STYLE
+from nbtrack.render.usage import usage_columns, usage_lines, usage_title
 from nbtrack.render.views import View
 
 _MOST_COLUMNS = 16
@@ -77,6 +78,9 @@ def _body(content: object) -> str:
         case Repair():
             title = "repair" if content.applied else "repair · nothing was changed; --apply does it"
             return heading(title) + _sentences(repair_sentences(content))
+        case Usage():
+            below = "".join(quiet(text) for text in usage_lines(content))
+            return heading(usage_title(content)) + _table(usage_columns(content)) + below
         case Collection():
             kept = "".join(quiet(sentence) for sentence in content.kept)
             return heading(collection_title(content)) + _facts(collection_facts(content)) + kept

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nbtrack.analysis.compare import describe_data
 from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
-from nbtrack.entities.ownership import Collection, Trash
+from nbtrack.entities.ownership import Collection, Trash, Usage
 from nbtrack.entities.runs import Comparison, Difference, RunDetail, RunStatus, RunTable
 from nbtrack.entities.search import SearchResult
 from nbtrack.entities.snapshots import NotebookDiff
@@ -30,6 +30,7 @@ from nbtrack.render.ownership import collection_facts, collection_title, trash_c
 from nbtrack.render.search import search_lines
 from nbtrack.render.text_layout import columns_that_fit, dim, facts, heading, join, line, ruled, source_lines
 from nbtrack.render.text_source import diff_lines, source_change
+from nbtrack.render.usage import usage_columns, usage_lines, usage_title
 from nbtrack.render.views import View
 
 if TYPE_CHECKING:
@@ -93,6 +94,9 @@ def _lines(content: object, width: int, now: datetime | None) -> list[Text]:
         case Repair():
             title = "repair" if content.applied else "repair · nothing was changed; --apply does it"
             return [heading(title), *_sentences(repair_sentences(content))]
+        case Usage():
+            table = ruled(columns_that_fit(usage_columns(content), width)[0])
+            return [heading(usage_title(content)), *table, *map(dim, usage_lines(content))]
         case Collection():
             kept = [line("! ", visible(sentence, 500)) for sentence in content.kept]
             return [heading(collection_title(content)), *facts(collection_facts(content)), *kept]

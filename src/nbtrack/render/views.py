@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
-from nbtrack.entities.ownership import Collection, Trash
+from nbtrack.entities.ownership import Collection, Trash, Usage
 from nbtrack.entities.runs import Comparison, RunDetail, RunTable
 from nbtrack.entities.search import SearchResult
 from nbtrack.entities.snapshots import NotebookDiff
@@ -26,6 +26,7 @@ Shown: TypeAlias = (
     | Verification
     | Repair
     | Collection
+    | Usage
     | str
 )
 
@@ -35,9 +36,9 @@ class View:
     """One answer of the command tree.
 
     ``kind`` is ``runs``, ``run``, ``comparison``, ``diff``, ``search``, ``model``, ``models``, ``status``, ``trash``,
-    ``collection``, ``verification``, ``repair``, ``text`` (help and sentences) or ``json`` (the content is JSON text, to be
-    printed as it is). Each of ``hints`` is a line that says what to do next. ``exit_status`` is that of the command in a
-    terminal.
+    ``collection``, ``usage``, ``verification``, ``repair``, ``text`` (help and sentences) or ``json`` (the content is JSON
+    text, to be printed as it is). Each of ``hints`` is a line that says what to do next. ``exit_status`` is that of the
+    command in a terminal.
     """
 
     kind: str

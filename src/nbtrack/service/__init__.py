@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nbtrack.service.snapshots import Snapshots
     from nbtrack.service.status import Status
     from nbtrack.service.trash import TrashBin
+    from nbtrack.service.usage import Space
     from nbtrack.service.verification import Verifier
     from nbtrack.store.database import Store
 
@@ -66,6 +67,7 @@ class Service:
     backups: Backups
     search: Search
     retention: Collector
+    space: Space
 
     def rest(self) -> None:
         """Let go of what only makes the next answer faster."""
@@ -87,6 +89,7 @@ class Service:
             "backups": self.backups,
             "search": self.search,
             "retention": self.retention,
+            "space": self.space,
         }
         return nouns[name]
 
@@ -104,13 +107,14 @@ def open_service(store: Store, keeper: str) -> Service:
     from nbtrack.service.snapshots import Snapshots
     from nbtrack.service.status import Status
     from nbtrack.service.trash import TrashBin
+    from nbtrack.service.usage import Space
     from nbtrack.service.verification import Verifier
 
     intake = Intake(store)
     status = Status(store, keeper)
     runs = Runs(store, status.size)
     models = Models(store, runs)
-    intake = Intake(store)
+    collector = Collector(store)
     return Service(
         store=store,
         intake=intake,
@@ -124,5 +128,6 @@ def open_service(store: Store, keeper: str) -> Service:
         repairs=Repairer(store, intake),
         backups=Backups(store, intake),
         search=Search(store),
-        retention=Collector(store),
+        retention=collector,
+        space=Space(store, collector),
     )

@@ -80,14 +80,14 @@ class Curation:
     ) -> Curated:
         with self._store.transaction():
             chosen = self._choose(runs, filter, experiment)
-            former = self._runs.full_names(chosen)
+            former = self._store.labels.full(chosen)
             for run in chosen:
                 record = self._store.runs.record(run)
                 label = (to or record.experiment, name or record.name)
                 if label != (record.experiment, record.name):
                     number = self._store.labels.number_in(run, *label)
                     self._store.labels.give(run, *label, number or self._store.runs.next_number(*label)[1])
-            names = self._runs.full_names(chosen)
+            names = self._store.labels.full(chosen)
             changed = [[old, new] for old, new in zip(former, names, strict=True) if old != new]
             for some in _lines(changed):
                 self._audit(decision, {"runs": some})
@@ -183,7 +183,7 @@ class Curation:
             chosen = self._choose(runs, filter, experiment)
             for run in chosen:
                 self._store.runs.set_tags(run, checked)
-            return self._done("runs.tagged", self._runs.full_names(chosen), tags=checked)
+            return self._done("runs.tagged", self._store.labels.full(chosen), tags=checked)
 
     def untag(
         self,
@@ -210,7 +210,7 @@ class Curation:
                 self._store.curation.set_model_tags(name, version, kept)
                 return self._done("model.untagged", [_full(name, version)], tags=tags)
             chosen = self._choose(runs, filter, experiment)
-            names = self._runs.full_names(chosen)
+            names = self._store.labels.full(chosen)
             having = [
                 name
                 for run, name in zip(chosen, names, strict=True)
@@ -250,7 +250,7 @@ class Curation:
             raise InvalidInput("A note needs a text.")
         with self._store.transaction():
             chosen = self._choose(runs, filter, experiment)
-            names = self._runs.full_names(chosen)
+            names = self._store.labels.full(chosen)
             for run, name in zip(chosen, names, strict=True):
                 if number is None:
                     self._store.runs.add_note(run, text)
@@ -280,7 +280,7 @@ class Curation:
             moment = time.time_ns() if pinned else None
             for run in chosen:
                 self._store.curation.set_pinned(run, moment)
-            return self._done("runs.pinned" if pinned else "runs.unpinned", self._runs.full_names(chosen))
+            return self._done("runs.pinned" if pinned else "runs.unpinned", self._store.labels.full(chosen))
 
     def _choose(self, runs: list[str] | None, filter: str | None, experiment: str | None) -> list[str]:
         """Runs by name, or by a filter (``""``: all of the experiment)."""

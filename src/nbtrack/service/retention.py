@@ -117,7 +117,7 @@ class Collector:
             dry_run=dry_run,
         )
         tally = _Tally()
-        steps = self._dry(rules, tally) if dry_run else self._steps(rules, tally, now)
+        steps = self._dry(rules, tally, now) if dry_run else self._steps(rules, tally, now)
 
         def finish() -> Collection:
             if compact and not dry_run:
@@ -143,10 +143,10 @@ class Collector:
                 f"The name {best} does not say whether higher or lower is better; choose a metric such as loss or accuracy."
             )
 
-    def _dry(self, rules: _Rules, tally: _Tally) -> Iterator[None]:
+    def _dry(self, rules: _Rules, tally: _Tally, now: int) -> Iterator[None]:
         """All steps in one transaction that is taken back: what is told is what would happen."""
         with contextlib.suppress(_TakenBack), self._store.transaction():
-            for _ in self._steps(rules, tally, time.time_ns()):
+            for _ in self._steps(rules, tally, now):
                 pass
             raise _TakenBack
         yield

@@ -177,10 +177,6 @@ class Runs:
             raise NotFound(f"{what}: {undone}.")
         return chosen
 
-    def full_names(self, runs: list[str]) -> list[str]:
-        """The names of runs (by id) with their experiments: ``quickstart/forest-3``."""
-        return [f"{row.experiment}/{row.name}" for row in self._store.runs.rows(runs)]
-
     def get(self, run: str, experiment: str | None = None) -> RunDetail:
         """All that is known of a run."""
         return self._detail(self.resolve(run, experiment))

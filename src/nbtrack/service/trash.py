@@ -145,7 +145,7 @@ class TrashBin:
                 return self._restored(self._restore_model(model))
             chosen = [self._runs.resolve(run, experiment, trash=True) for run in runs or []]
             self._store.trash.restore_runs(chosen)
-            return self._restored(Deletion(time=iso(time.time_ns()), runs=self._runs.full_names(chosen)))
+            return self._restored(Deletion(time=iso(time.time_ns()), runs=self._store.labels.full(chosen)))
 
     def _restore_model(self, model: str) -> Deletion:
         name, _, version = model.partition("/")
@@ -160,7 +160,7 @@ class TrashBin:
         needed = self._store.trash.missing_lineage()
         self._store.trash.restore_runs(needed)
         deletion = replace(
-            deletion, runs=list(dict.fromkeys([*deletion.runs, *self._runs.full_names(needed)]))
+            deletion, runs=list(dict.fromkeys([*deletion.runs, *self._store.labels.full(needed)]))
         )
         self._audit(time.time_ns(), "trash.restored", deletion)
         return deletion

@@ -6,7 +6,9 @@ good: the run itself, wherever it was moved, or nothing once it is deleted.
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import apsw
@@ -56,6 +58,16 @@ class Labels:
             (prefix, prefix + "g", trash),  # "g" sorts behind every hexadecimal digit and the dash
         )
         return [(run, name) for run, name in rows]
+
+    def full(self, runs: Sequence[str]) -> list[str]:
+        """The names of runs (by id) with their experiments, in the order of the ids: ``quickstart/forest-3``."""
+        rows: list[Any] = self._connection.execute(
+            "SELECT experiments.name || '/' || run_names.name || '-' || runs.number FROM json_each(?)"
+            " CROSS JOIN runs ON runs.id = value CROSS JOIN run_names ON run_names.id = runs.name"
+            " CROSS JOIN experiments ON experiments.id = run_names.experiment ORDER BY json_each.key",
+            (json.dumps(list(runs)),),
+        ).fetchall()
+        return [name for (name,) in rows]
 
     def was_given(self, name: str, number: int, experiment: str) -> bool:
         """Whether the experiment once gave this number to a run of this name."""

@@ -9,14 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _RUN_DELETED = "(SELECT deleted FROM runs WHERE id = run_id)"
+_CELL_OF_RUN = (
+    "(SELECT (SELECT text FROM texts WHERE id = notebook) || char(31) ||"
+    " coalesce((SELECT text FROM texts WHERE id = cell), '') FROM runs WHERE id = run_id)"
+)
+_CELL = "notebook || char(31) || coalesce(cell_id, '')"
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
     """A column that holds digests of blobs.
 
-    ``kind``, ``run`` and ``deleted`` are SQL for a row of the table: the kind of the content, the id of the run that
-    it is of, and since when what refers is in the trash; NULL where there is none.
+    ``kind``, ``run``, ``deleted`` and ``cell`` are SQL for a row of the table: the kind of the content, the id of the run
+    that it is of, since when what refers is in the trash, and notebook and cell (joined by U+001F) that made it; NULL where
+    there is none.
     """
 
     table: str
@@ -24,16 +30,17 @@ class Reference:
     kind: str
     run: str = "run_id"
     deleted: str = _RUN_DELETED
+    cell: str = _CELL_OF_RUN
 
 
 REFERENCES = (
     Reference("model_versions", "digest", "'registered model'", deleted="deleted"),
     Reference("artifacts", "digest", "kind"),
     Reference("snapshots", "file", "'notebook'"),
-    Reference("executions", "outputs", "'outputs'"),
-    Reference("executions", "source", "'source'"),
-    Reference("environments", "interpreter", "'environment'", run="NULL", deleted="NULL"),
-    Reference("environments", "packages", "'environment'", run="NULL", deleted="NULL"),
+    Reference("executions", "outputs", "'outputs'", cell=_CELL),
+    Reference("executions", "source", "'source'", cell=_CELL),
+    Reference("environments", "interpreter", "'environment'", run="NULL", deleted="NULL", cell="NULL"),
+    Reference("environments", "packages", "'environment'", run="NULL", deleted="NULL", cell="NULL"),
 )
 """In the order in which content that several refer to is called by its kind."""
 
@@ -41,11 +48,18 @@ REFERENCES = (
 def union(columns: str = "", where: str = "1") -> str:
     """SQL for all references, in parentheses: ``digest`` and `columns` of each.
 
-    `columns` and the condition `where` may name ``{kind}``, ``{run}`` and ``{deleted}``, `where` also ``{digest}``.
+    `columns` and the condition `where` may name ``{kind}``, ``{rank}`` (of the kind in `REFERENCES`), ``{run}``,
+    ``{deleted}`` and ``{cell}``, `where` also ``{digest}``.
     """
     parts = []
-    for reference in REFERENCES:
-        words = {"kind": reference.kind, "run": reference.run, "deleted": reference.deleted}
+    for rank, reference in enumerate(REFERENCES):
+        words = {
+            "kind": reference.kind,
+            "rank": str(rank),
+            "run": reference.run,
+            "deleted": reference.deleted,
+            "cell": reference.cell,
+        }
         chosen = f", {columns.format(**words)}" if columns else ""
         condition = where.format(digest=reference.column, **words)
         parts.append(

@@ -164,25 +164,40 @@ class Retention:
 
     def mark_orphans(self, now: int) -> None:
         """Note since when nothing refers to a blob, and that something does again."""
-        self._connection.execute(f"DELETE FROM orphans WHERE digest IN (SELECT digest FROM {union()})")
+        self._connection.execute("DROP TABLE IF EXISTS temp.referred")
+        # Read once and in order: of 100,000 runs these are half a million rows.
+        self._connection.execute("CREATE TEMP TABLE referred (digest TEXT PRIMARY KEY) WITHOUT ROWID")
+        self._connection.execute(
+            f"INSERT INTO temp.referred SELECT DISTINCT digest FROM {union()} ORDER BY digest"
+        )
+        self._connection.execute("DELETE FROM orphans WHERE digest IN (SELECT digest FROM temp.referred)")
         self._connection.execute("DELETE FROM orphans WHERE digest NOT IN (SELECT digest FROM blobs)")
         self._connection.execute(
             "INSERT OR IGNORE INTO orphans (digest, since) SELECT digest, ? FROM blobs"
-            f" WHERE digest NOT IN (SELECT digest FROM {union()})",
+            " WHERE NOT EXISTS (SELECT 1 FROM temp.referred WHERE referred.digest = blobs.digest)",
             (now,),
         )
+        self._connection.execute("DROP TABLE temp.referred")
 
     def remove_orphans(self, until: int, limit: int) -> list[tuple[str, int, bool]]:
         """Remove the rows of blobs that nothing has referred to since a moment: digest, size, whether it has a file."""
-        self._connection.execute(f"DELETE FROM orphans WHERE digest IN (SELECT digest FROM {union()})")
-        found = self._all(
-            "SELECT digest, stored_size, content IS NULL FROM orphans JOIN blobs USING (digest) WHERE since <= ? LIMIT ?",
-            (until, limit),
-        )
-        ids = (bound(digest for digest, _, _ in found),)
-        self._connection.execute(f"DELETE FROM blobs WHERE digest IN {IDS}", ids)
-        self._connection.execute(f"DELETE FROM orphans WHERE digest IN {IDS}", ids)
-        return [(digest, size, bool(has_file)) for digest, size, has_file in found]
+        again = union(where="{digest} IN (SELECT value FROM json_each(?1))")
+        while due := self._all("SELECT digest FROM orphans WHERE since <= ? LIMIT ?", (until, limit)):
+            # Something may refer to one again since it was marked.
+            ids = (bound(digest for (digest,) in due),)
+            self._connection.execute(f"DELETE FROM orphans WHERE digest IN (SELECT digest FROM {again})", ids)
+            found = self._all(
+                "SELECT digest, stored_size, content IS NULL FROM orphans JOIN blobs USING (digest)"
+                f" WHERE digest IN {IDS}",
+                ids,
+            )
+            self._connection.execute(
+                f"DELETE FROM blobs WHERE digest IN (SELECT digest FROM orphans WHERE digest IN {IDS})", ids
+            )
+            self._connection.execute(f"DELETE FROM orphans WHERE digest IN {IDS}", ids)
+            if found:
+                return [(digest, size, bool(has_file)) for digest, size, has_file in found]
+        return []
 
     def unused(self) -> int:
         """The bytes inside the database's file that nothing takes."""

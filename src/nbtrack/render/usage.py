@@ -1,0 +1,77 @@
+"""What takes the space of a store, in words and columns, for text and HTML alike."""
+
+from __future__ import annotations
+
+from nbtrack.entities.ownership import Usage
+from nbtrack.render.characters import visible
+from nbtrack.render.grid import Column
+from nbtrack.render.numbers import size
+
+_KINDS = {
+    "registered model": ("registered models", ""),
+    "model": ("models of runs", ""),
+    "file": ("files of runs", ""),
+    "object": ("objects of runs", ""),
+    "notebook": ("notebook snapshots", ""),
+    "outputs": ("outputs of cells", ""),
+    "source": ("source of cells", ""),
+    "environment": ("lists of packages", ""),
+    "points": ("points of metrics", ""),
+    "datasets": ("descriptions of data", ""),
+    "index": ("search index", ""),
+    "tables": ("runs, values, the rest of the database", ""),
+    "log": ("log of the database", "written into it now and then"),
+    "free": ("free room in the database", "filled first; gc --compact gives it back"),
+    "trash": ("trash", "gc frees it when it is old enough"),
+    "unused": ("content that nothing refers to", "gc frees it when it is old enough"),
+    "strays": ("leftovers of cut off writes", "gc frees it when it is old enough"),
+    "journals": ("journals", "set aside for processes that record"),
+    "incoming": ("files on their way in", ""),
+    "quarantine": ("quarantine", "moved away by repair; nothing reads it"),
+    "files": ("logs and marks", ""),
+}
+_NO_OWNER = {"run": "cells of no run", "cell": "what no cell of a notebook made"}
+
+
+def usage_title(usage: Usage) -> str:
+    """The size of it all."""
+    return f"{size(usage.total)} in files of the store"
+
+
+def usage_columns(usage: Usage) -> list[Column]:
+    """The table, largest first; empty columns are left out."""
+    rows = usage.rows
+    if usage.by == "kind":
+        told = [_KINDS.get(row.name, (row.name, "")) for row in rows]
+        names, details = [name for name, _ in told], [detail for _, detail in told]
+    else:
+        names = [visible(row.name, 120) or _NO_OWNER[usage.by] for row in rows]
+        details = [visible(row.detail, 60) for row in rows]
+    columns = [
+        Column(usage.by, names, "run"),
+        Column("size", [size(row.size) for row in rows], "run", right=True),
+        Column("", [_part(row.size, usage.total) for row in rows], "run", right=True),
+        Column("shared", [size(row.shared) if row.shared else "" for row in rows], "run", right=True),
+        Column("pieces", [f"{row.count:,}" if row.count else "" for row in rows], "run", right=True),
+        Column("", details, "run"),
+    ]
+    return [column for column in columns if any(column.cells)]
+
+
+def _part(part: int, whole: int) -> str:
+    percent = 100 * part / whole if whole else 0.0
+    return f"{percent:.0f} %" if percent >= 0.5 else "<1 %"
+
+
+def usage_lines(usage: Usage) -> list[str]:
+    """What stands below the table."""
+    lines = []
+    if usage.left_out:
+        lines.append(f"{usage.left_out:,} more take {size(usage.rest)}")
+    if usage.by != "kind":
+        lines.append(
+            f"{size(usage.shared)} are shared, counted once · {size(usage.other)} belong to no {usage.by}"
+        )
+    else:
+        lines.append(f"gc would free {size(usage.freed)} of content now")
+    return lines
