@@ -32,13 +32,13 @@ class Extremes:
     high_places: bytes
 
 
-def find_extremes(values: array[float], block: int = BLOCK) -> Extremes:
-    """The extremes of each `block` (256 points at most) of values."""
+def find_extremes(values: array[float]) -> Extremes:
+    """The extremes of each block of values."""
     lows, highs, low_places, high_places = array("d"), array("d"), bytearray(), bytearray()
     listed = values.tolist()
     clean = not math.isnan(sum(listed))
-    for start in range(0, len(listed), block):
-        part = listed[start : start + block]
+    for start in range(0, len(listed), BLOCK):
+        part = listed[start : start + BLOCK]
         numbers = part if clean else [value for value in part if not math.isnan(value)]
         low, high = min(numbers, default=math.inf), max(numbers, default=-math.inf)
         lows.append(low)
@@ -88,29 +88,45 @@ def sample(pieces: list[Piece], count: int, last: float, limit: int) -> tuple[li
     picked = {0: pieces[0].read().first_value()}
     stretch = -(-2 * count // max(4, limit))
     if stretch < BLOCK:
-        values = array("d", chain.from_iterable(piece.read().values() for piece in pieces))
-        _pick(picked, 0, find_extremes(values, stretch), stretch, 1)
+        values = list(chain.from_iterable(piece.read().values() for piece in pieces))
+        _pick(picked, 0, values, stretch)
     else:
+        together = round(stretch / BLOCK)
         for piece in pieces:
-            known = piece.extremes
-            blocks = read_extremes(known) if known else find_extremes(piece.read().values())
-            _pick(picked, piece.first, blocks, BLOCK, round(stretch / BLOCK))
+            if piece.extremes:
+                _pick_known(picked, piece.first, read_extremes(piece.extremes), together)
+            else:
+                _pick(picked, piece.first, piece.read().values().tolist(), together * BLOCK)
     picked[count - 1] = last
     places = sorted(picked)
     return _steps_at(places, pieces), [picked[place] for place in places]
 
 
-def _pick(picked: dict[int, float], first: int, blocks: Extremes, size: int, together: int) -> None:
-    """Add the lowest and the highest of so many blocks `together`, the first of which begins at the point `first`."""
+def _pick(picked: dict[int, float], first: int, values: list[float], stretch: int) -> None:
+    """Add the lowest and the highest of each `stretch` of values, the first of which is the point `first`."""
+    clean = not math.isnan(sum(values))
+    for start in range(0, len(values), stretch):
+        part = values[start : start + stretch]
+        numbers = part if clean else [value for value in part if not math.isnan(value)]
+        if numbers:
+            low, high = min(numbers), max(numbers)
+            picked[first + start + part.index(low)] = low
+            picked[first + start + part.index(high)] = high
+        else:  # a stretch of NaN is shown as one
+            picked[first + start] = math.nan
+
+
+def _pick_known(picked: dict[int, float], first: int, blocks: Extremes, together: int) -> None:
+    """The same by the extremes of blocks, so many of which are one stretch."""
     lows, highs = blocks.lows, blocks.highs
     start = 0
     for low, high in zip(_each(min, lows, together), _each(max, highs, together), strict=True):
-        if low > high:  # a stretch of NaN is shown as one
-            picked[first + start * size] = math.nan
+        if low > high:
+            picked[first + start * BLOCK] = math.nan
         else:
             lowest, highest = lows.index(low, start), highs.index(high, start)
-            picked[first + lowest * size + blocks.low_places[lowest]] = low
-            picked[first + highest * size + blocks.high_places[highest]] = high
+            picked[first + lowest * BLOCK + blocks.low_places[lowest]] = low
+            picked[first + highest * BLOCK + blocks.high_places[highest]] = high
         start += together
 
 
