@@ -17,6 +17,9 @@
     ├── ModelError                  saving or loading a model
     │   ├── UnsafeModel             has types that no safe format can hold; names them
     │   └── MissingLibrary          a library that the model needs is not installed
+    ├── BundleError                 a bundle cannot be merged
+    │   ├── DamagedBundle           it is not what was written
+    │   └── UnsafeBundle            it has what no bundle of nbtrack has; refused for safety
     └── KeeperUnavailable           the process that owns the store cannot be reached
 
 The message is one or two sentences for a person. ``code`` is stable and travels over the socket and HTTP;
@@ -140,6 +143,27 @@ class MissingLibrary(ModelError):
     """A library that is needed here is not installed. ``details["library"]`` names it."""
 
     code = "missing_library"
+
+
+class BundleError(NbtrackError):
+    """A bundle cannot be merged; nothing was taken from it."""
+
+    code = "bundle_error"
+    status = 422
+
+
+class DamagedBundle(BundleError):
+    """The bundle is not what was written: its end is missing, or a byte of it has changed."""
+
+    code = "damaged_bundle"
+    exit_status = 12
+
+
+class UnsafeBundle(BundleError):
+    """The bundle has what no bundle of nbtrack has, and was refused for safety."""
+
+    code = "unsafe_bundle"
+    exit_status = 17
 
 
 class KeeperUnavailable(NbtrackError):

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol, cast
 
+from nbtrack.entities.bundles import Export, Merge
 from nbtrack.entities.columns import MetricCurve, RunColumns
 from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
@@ -90,6 +91,8 @@ OPERATIONS: dict[str, Operation] = {
         Operation("curation.describe", Curated, decision=True),
         Operation("curation.pin", Curated, decision=True),
         Operation("backups.make", Backup),
+        Operation("bundles.write", Export),
+        Operation("merging.merge", Merge, decision=True),
         Operation("retention.collect", Collection, decision=True),
         Operation("space.measure", Usage),
     )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,6 +10,7 @@ import pytest
 
 from nbtrack.analysis.compare import compare
 from nbtrack.commands import Asking, Command, View, command_names, command_tree, complete, run_command
+from nbtrack.entities.bundles import Export, Merge
 from nbtrack.entities.health import Finding, Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Collection, Curated, Deletion, Trash, Usage, UsageRow
@@ -34,6 +36,13 @@ VERSION = ModelVersion(
 )  # fmt: skip
 
 DELETION = Deletion(time="2026-11-21T10:00:00Z", runs=["a/forest-1"], versions=["churn/1", "churn/2"], size=1)
+
+
+MERGE = Merge(
+    store="laptop<b>", added=1, updated=2, unchanged=3, deleted=4, versions=1, aliases=2,
+    renamed={f"a/\x1b-{number}": f"a/\x1b@laptop-{number}" for number in range(1, 13)}, kept=["a/x-1"], running=["a/y-1"],
+    waiting=True,
+)  # fmt: skip
 
 
 RESULT = SearchResult(
@@ -162,6 +171,18 @@ class Store:
                 return Repair(path="x", applied=arguments["apply"], errors=1, done=["A thing."], left=left)
             case "backups.make":
                 return Backup(path=arguments["path"], made="2026-11-21T10:00:00Z", runs=2, files=3, size=4)
+            case "bundles.write":
+                return Export(
+                    path=arguments["path"],
+                    store="laptop",
+                    runs=2,
+                    versions=1,
+                    size=9,
+                    digest="d",
+                    running=["a/b-1"],
+                )
+            case "merging.merge":
+                return MERGE
             case "store.status":
                 texts = dict.fromkeys(("path", "id", "schema", "nbtrack", "sqlite", "keeper"), "x")
                 counts = dict.fromkeys(("version", "runs", "running", "executions", "models"), 1)
@@ -237,6 +258,47 @@ def test_a_search_shows_the_lines_with_what_was_found() -> None:
     assert "\x1b[" in to_text(view, colour=True)
 
 
+def test_export_asks_for_what_was_typed(tmp_path: Path) -> None:
+    store = Store()
+    asked = {
+        "path": str(tmp_path / "b"), "runs": [], "filter": None, "everything": False, "model": None,
+        "experiment": "here", "name": None, "force": False,
+    }  # fmt: skip
+    for words, expected in (
+        (["forest-1", "forest-2"], {"runs": ["forest-1", "forest-2"]}),
+        (["--filter", "lr > 1"], {"filter": "lr > 1"}),
+        (["--filter", "lr > 1", "--all"], {"filter": "lr > 1", "experiment": None}),
+        (["--experiment", "x"], {"everything": True, "experiment": "x"}),
+        (
+            ["--all", "--force", "--as", "me"],
+            {"everything": True, "experiment": None, "force": True, "name": "me"},
+        ),
+        (["--model", "churn/2"], {"model": "churn/2"}),
+    ):
+        view = run_command(["export", *words, str(tmp_path / "b")], store, experiment="here")
+        assert store.asked[-1] == ("bundles.write", {**asked, **expected})
+    text = to_text(view)
+    assert "2 runs and 1 model version of the store laptop are in" in text
+    assert "Left out, since still running: a/b-1." in text
+    for words in ([], ["forest-1", "--filter", "x"], ["--model", "m", "--filter", "x"]):
+        with pytest.raises(InvalidInput):
+            run_command(["export", *words, "b"], store, experiment="here")
+
+
+def test_a_merge_says_what_came_and_what_it_is_called() -> None:
+    store = Store()
+    text = to_text(run_command(["merge", "/there/b", "--dry-run"], store))
+    assert store.asked[-1] == ("merging.merge", {"path": "/there/b", "dry_run": True})
+    assert text.startswith(
+        "Came in from laptop<b>: 1 new run, 2 runs with more than before, 1 model version, 2 aliases. "
+        "3 runs here already. Deleted here, so left out: 4."
+    )
+    assert "Names that were taken, so that here: a/␛-1 is a/␛@laptop-1, " in text
+    assert ", and 2 more." in text
+    assert "kept here: a/x-1." in text
+    assert "&lt;b&gt;" in to_html(run_command(["merge", "b"], store))
+
+
 def test_the_current_experiment_is_meant_unless_said_otherwise() -> None:
     store = Store()
     for words, expected in (
@@ -265,7 +327,7 @@ def test_runs_as_json_is_a_list_of_objects() -> None:
         ["runs"], ["show", "forest-1"], ["compare", "forest-1", "forest-2"], ["diff", "forest-1", "forest-2"],
         ["register", "forest-1", "churn"], ["models"], ["doctor"], ["verify"], ["repair"],
         ["search", "focal"],
-        ["backup", "copy"],
+        ["backup", "copy"], ["export", "forest-1", "b.bundle"], ["merge", "b.bundle"],
         ["rename", "forest-1", "new"], ["move", "forest-1", "new"], ["tag", "forest-1", "a=b"],
         ["untag", "forest-1", "a"], ["note", "forest-1", "text"], ["note", "forest-1"],
         ["pin", "forest-1"], ["unpin", "forest-1"],

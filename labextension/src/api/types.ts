@@ -13,7 +13,7 @@ export type RunStatus = 'running' | 'finished' | 'failed' | 'interrupted' | 'cra
  * One run as a table shows it.
  *
  * `name` is `forest-3`; `started` is ISO 8601 in UTC; `duration` is in seconds, None while running;
- * `metrics` holds the last value of each series.
+ * `metrics` holds the last value of each series. `origin` is the mark of the store that a merged run came from.
  */
 export interface RunRow {
   id: string;
@@ -27,6 +27,7 @@ export interface RunRow {
   tags: Record<string, string>;
   notebook: string | null;
   cell_id: string | null;
+  origin: string | null;
 }
 
 /**

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from nbtrack.client.models import Models
     from nbtrack.client.runs import Runs
     from nbtrack.client.search import Found
+    from nbtrack.entities.bundles import Export, Merge
     from nbtrack.entities.ownership import Collection, Curated, Deletion, Trash, Usage
 
 
@@ -110,6 +112,73 @@ class Client:
         place = str(Path(folder).expanduser().absolute())
         made: Backup = self._proxy.ask("backups.make", path=place, link=link)
         return made
+
+    def export(
+        self,
+        file: str | os.PathLike[str],
+        runs: Sequence[str] = (),
+        *,
+        filter: str | None = None,
+        experiment: str | None = None,
+        model: str | None = None,
+        name: str | None = None,
+        force: bool = False,
+    ) -> Export:
+        """Write runs with all that they need into one file; all runs, unless some are chosen.
+
+        Parameters
+        ----------
+        runs
+            Names or ids.
+        filter
+            All runs that fit.
+        experiment
+            All runs of it; with `runs` or `filter`: look in it.
+        model
+            A registered model (``churn``, ``churn/3`` or ``churn@champion``) with the runs that it came from.
+        name
+            What this store calls itself from now on towards others; at first it is the host's name.
+        force
+            Whether a file of this name is replaced.
+
+        Raises
+        ------
+        Conflict
+            If there is a file of this name, or a run that is named has not ended.
+        NotFound
+            If there is none of these.
+        """
+        written: Export = self._proxy.ask(
+            "bundles.write",
+            path=str(Path(file).expanduser().absolute()),
+            runs=list(runs),
+            filter=filter,
+            everything=not runs and filter is None and model is None,
+            model=model,
+            experiment=experiment,
+            name=name,
+            force=force,
+        )
+        return written
+
+    def merge(self, source: str | os.PathLike[str], *, dry_run: bool = False) -> Merge:
+        """Take in what a bundle or another store has. Twice is the same as once.
+
+        Parameters
+        ----------
+        dry_run
+            Check everything, and only say what would come in.
+
+        Raises
+        ------
+        BundleError
+            If it is no bundle, is damaged, or has what no bundle has; nothing was taken from it then.
+        StoreTooNew
+            If a newer nbtrack wrote the store.
+        """
+        place = str(Path(source).expanduser().absolute())
+        merged: Merge = self._proxy.ask("merging.merge", path=place, dry_run=dry_run)
+        return merged
 
     def gc(
         self,

@@ -18,7 +18,7 @@ from nbtrack.commands.curation_commands import CURATION_COMMANDS
 from nbtrack.commands.grammar import Asking, Command, Tree
 from nbtrack.commands.health_commands import doctor, repair, verify
 from nbtrack.commands.search_commands import search
-from nbtrack.commands.sharing import backup
+from nbtrack.commands.sharing import backup, export, merge
 from nbtrack.commands.trash_commands import TRASH_COMMANDS
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.runs import Comparison, RunDetail, RunTable
@@ -57,6 +57,8 @@ def command_tree() -> Tree:
         *CURATION_COMMANDS,
         *TRASH_COMMANDS,
         backup,
+        export,
+        merge,
         doctor,
         verify,
         repair,

@@ -28,7 +28,7 @@ class RunRow:
     """One run as a table shows it.
 
     ``name`` is ``forest-3``; ``started`` is ISO 8601 in UTC; ``duration`` is in seconds, None while running;
-    ``metrics`` holds the last value of each series.
+    ``metrics`` holds the last value of each series. ``origin`` is the mark of the store that a merged run came from.
     """
 
     id: str
@@ -42,6 +42,7 @@ class RunRow:
     tags: dict[str, str] = field(default_factory=dict)
     notebook: str | None = None
     cell_id: str | None = None
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

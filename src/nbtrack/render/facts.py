@@ -22,6 +22,7 @@ def run_facts(detail: RunDetail, now: datetime | None = None) -> Facts:
         ("status", MARKS[row.status]),
         ("started", when(row.started, now) + took),
         ("experiment", visible(row.experiment, 200)),
+        ("from", visible(row.origin or "", 100)),
         ("pinned", "yes: delete and gc pass over it" if detail.pinned else ""),
         ("formerly", ", ".join(visible(name, 100) for name in detail.former[:10])),
         ("notebook", visible(row.notebook or "", 300)),

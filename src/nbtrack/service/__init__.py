@@ -13,8 +13,10 @@ from nbtrack.store.surroundings import give_back_memory
 
 if TYPE_CHECKING:
     from nbtrack.service.backups import Backups
+    from nbtrack.service.bundles import Bundles
     from nbtrack.service.curation import Curation
     from nbtrack.service.intake import Intake
+    from nbtrack.service.merging import Merger
     from nbtrack.service.models import Models
     from nbtrack.service.repair import Repairer
     from nbtrack.service.retention import Collector
@@ -65,6 +67,8 @@ class Service:
     verification: Verifier
     repairs: Repairer
     backups: Backups
+    bundles: Bundles
+    merging: Merger
     search: Search
     retention: Collector
     space: Space
@@ -87,6 +91,8 @@ class Service:
             "verification": self.verification,
             "repairs": self.repairs,
             "backups": self.backups,
+            "bundles": self.bundles,
+            "merging": self.merging,
             "search": self.search,
             "retention": self.retention,
             "space": self.space,
@@ -97,8 +103,10 @@ class Service:
 def open_service(store: Store, keeper: str) -> Service:
     """The use cases on `store`; `keeper` says who answers (for ``doctor``)."""
     from nbtrack.service.backups import Backups
+    from nbtrack.service.bundles import Bundles
     from nbtrack.service.curation import Curation
     from nbtrack.service.intake import Intake
+    from nbtrack.service.merging import Merger
     from nbtrack.service.models import Models
     from nbtrack.service.repair import Repairer
     from nbtrack.service.retention import Collector
@@ -127,6 +135,8 @@ def open_service(store: Store, keeper: str) -> Service:
         verification=Verifier(store),
         repairs=Repairer(store, intake),
         backups=Backups(store, intake),
+        bundles=Bundles(store, runs, models, intake),
+        merging=Merger(store),
         search=Search(store),
         retention=collector,
         space=Space(store, collector),

@@ -22,6 +22,7 @@ from nbtrack.service import Sliced
 from nbtrack.store.database import Store
 from nbtrack.store.names import expression
 from nbtrack.store.processes import user_name
+from nbtrack.store.registry_documents import RegistryDocuments
 from nbtrack.store.retention import Retention, SavedModel
 from nbtrack.store.values import from_sql
 
@@ -183,14 +184,13 @@ class Collector:
 
     def _purge_versions(self, rules: _Rules, tally: _Tally, now: int) -> None:
         due = self._retention.due_versions(rules.trash)
-        given = [f"{self._store.curation.given_name(model, version)}/{version}" for model, version in due]
+        registry, own = RegistryDocuments(self._store.connection), self._store.identity
+        identities = [registry.identity(own, model, version) for model, version in due]
         for model, version in due:
             self._retention.purge_version(model, version)
         if due:
             names = [f"{model}/{version}" for model, version in due]
-            self._store.trash.entomb(
-                "model_version", [f"{self._store.identity}/{name}" for name in given], now
-            )
+            self._store.trash.entomb("model_version", identities, now)
             self._store.audit.append(now, user_name(), "models.purged", {"versions": names})
         tally.versions += len(due)
 

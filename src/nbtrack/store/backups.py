@@ -50,7 +50,7 @@ def write_backup(store: Store, target: Path, made: str, link: bool) -> dict[str,
     """
     with _appearing(target) as folder:
         create_store(folder)
-        _copy_database(store, folder / DATABASE)
+        copy_database(store.connection, folder / DATABASE)
         for digest, _ in store.blobs.files():
             source, path = (
                 store.blobs.path(digest),
@@ -92,11 +92,12 @@ def _appearing(target: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _copy_database(store: Store, path: Path) -> None:
+def copy_database(connection: apsw.Connection, path: Path) -> None:
+    """Copy a database into the new file `path`, as the connection sees it."""
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))  # SQLite would follow the umask
     copy = apsw.Connection(str(path))
     try:
-        with copy.backup("main", store.connection, "main") as backup:
+        with copy.backup("main", connection, "main") as backup:
             while not backup.done:
                 backup.step(-1)
     finally:

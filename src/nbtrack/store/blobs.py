@@ -7,6 +7,7 @@ a row never promises what the disk does not hold.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import os
 import zlib
@@ -31,6 +32,18 @@ def digest_of(content: bytes) -> str:
     return f"{ALGORITHM}:{hashlib.blake2b(content, digest_size=32).hexdigest()}"
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Packed:
+    """A blob as its row will be; ``content`` is None where it is in a file."""
+
+    digest: str
+    size: int
+    stored_size: int
+    codec: str
+    checksum: int
+    content: bytes | None
+
+
 class Blobs:
     """The blobs of one store."""
 
@@ -48,8 +61,7 @@ class Blobs:
         digest = digest_of(content)
         if self._has_again(digest):
             return digest
-        packed = zlib.compress(content, 1)
-        codec, stored = ("zlib", packed) if len(packed) < len(content) else ("", content)
+        codec, stored = _smaller(content)
         inline = stored if len(stored) <= INLINE_LIMIT else None
         if inline is None:
             with self._new_file(digest) as file:
@@ -71,12 +83,40 @@ class Blobs:
             return digest
         stored_size = stored_checksum = 0
         with path.open("rb") as source, self._new_file(digest) as file:
-            for part in _packed(source):
+            for part in _packed(_read(source)):
                 file.write(part)
                 stored_size += len(part)
                 stored_checksum = zlib.crc32(part, stored_checksum)
         self._insert(digest, size, stored_size, "zlib", stored_checksum, None)
         return digest
+
+    def pack(self, digest: str, size: int, pieces: Iterator[bytes]) -> Packed:
+        """Write content from elsewhere where it will be, before the row that `insert` adds. Needs no connection.
+
+        Parameters
+        ----------
+        pieces
+            The content; whoever gives it checks it against `digest`, and raises at its end if it is something else.
+        """
+        if size <= _CHUNK:
+            codec, stored = _smaller(b"".join(pieces))
+            if len(stored) <= INLINE_LIMIT:
+                return Packed(digest, size, len(stored), codec, zlib.crc32(stored), stored)
+            with self._new_file(digest) as place:
+                place.write(stored)
+            return Packed(digest, size, len(stored), codec, zlib.crc32(stored), None)
+        stored_size = checksum = 0
+        with self._new_file(digest) as file:
+            for part in _packed(pieces):
+                file.write(part)
+                stored_size += len(part)
+                checksum = zlib.crc32(part, checksum)
+        return Packed(digest, size, stored_size, "zlib", checksum, None)
+
+    def insert(self, packed: Packed) -> None:
+        """Add what `pack` wrote. To be called inside a transaction."""
+        if not self._has_again(packed.digest):
+            self._insert(*dataclasses.astuple(packed))
 
     def has(self, digest: str) -> bool:
         """Whether the store has this content."""
@@ -185,17 +225,27 @@ class Blobs:
         return durable_file(self.path(digest))
 
 
-def _packed(source: IO[bytes]) -> Iterator[bytes]:
+def _smaller(content: bytes) -> tuple[str, bytes]:
+    """Content as it is stored: compressed where that pays."""
+    packed = zlib.compress(content, 1)
+    return ("zlib", packed) if len(packed) < len(content) else ("", content)
+
+
+def _packed(pieces: Iterable[bytes]) -> Iterator[bytes]:
     packer = zlib.compressobj(1)
-    while chunk := source.read(_CHUNK):
-        yield packer.compress(chunk)
+    for piece in pieces:
+        yield packer.compress(piece)
     yield packer.flush()
+
+
+def _read(file: IO[bytes]) -> Iterator[bytes]:
+    while piece := file.read(_CHUNK):
+        yield piece
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
-        while piece := file.read(_CHUNK):
-            yield piece
+        yield from _read(file)
 
 
 def _unpacked(codec: str, stored: Iterable[bytes]) -> Iterator[bytes]:

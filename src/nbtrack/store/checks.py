@@ -11,7 +11,7 @@ import math
 import struct
 import zlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -128,15 +128,25 @@ def numbers(connection: apsw.Connection) -> Iterator[Finding]:
 
 
 def audit(connection: apsw.Connection) -> Iterator[Finding]:
-    """Lines of the audit log that are not the ones that were written, or not in their place."""
+    """Lines of the audit log, and of those of other stores, that are not what was written, or not in their place."""
+    columns = "sequence, time, actor, decision, detail, digest"
+    yield from _chain("", connection.execute(f"SELECT {columns} FROM audit ORDER BY sequence"))
+    branches: list[Any] = connection.execute(
+        "SELECT DISTINCT origin, branch FROM origin_audit ORDER BY 1, 2"
+    ).fetchall()
+    for branch in branches:
+        where = "WHERE origin = ? AND branch = ? ORDER BY sequence"
+        lines = connection.execute(f"SELECT {columns} FROM origin_audit {where}", branch)
+        yield from _chain(f"{branch[0]} ", lines)
+
+
+def _chain(store: str, lines: Iterable[Any]) -> Iterator[Finding]:
     before, expected = GENESIS, 1
-    for sequence, *line, digest in connection.execute(
-        "SELECT sequence, time, actor, decision, detail, digest FROM audit ORDER BY sequence"
-    ):
+    for sequence, *line, digest in lines:
         if sequence != expected:
-            yield Finding(kind="audit", name=str(expected), message="the line is not there")
+            yield Finding(kind="audit", name=f"{store}{expected}", message="the line is not there")
         elif line_digest(before, sequence, *line) != digest:
-            yield Finding(kind="audit", name=str(sequence), message="the line is not what was written")
+            yield Finding(kind="audit", name=f"{store}{sequence}", message="the line is not what was written")
         before, expected = digest, sequence + 1
 
 

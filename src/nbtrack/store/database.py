@@ -23,6 +23,7 @@ from nbtrack.store.metrics import Metrics
 from nbtrack.store.migrations import MIGRATIONS, done_steps, migrate
 from nbtrack.store.models import Models
 from nbtrack.store.names import Names
+from nbtrack.store.origins import Origins
 from nbtrack.store.processes import is_alive
 from nbtrack.store.runs import Runs
 from nbtrack.store.search import Search
@@ -53,6 +54,7 @@ class Store:
         self.models = Models(self.connection, self.metrics)
         self.trash = Trash(self.connection)
         self.audit = Audit(self.connection)
+        self.origins = Origins(self.connection)
         self.held: set[str] = set()
         """What is being made of the content just now (see `hold`): while there is something, no blob may be removed."""
         self.search = Search(self.connection, self.blobs)

@@ -36,7 +36,7 @@ class Labels:
         """
         parts = number_of(label)
         if parts is None:
-            return []
+            return self._find_marked(label, trash)
         # CROSS JOIN keeps this order, in which each step finds its row by an index; SQLite's own would read all runs.
         named = "FROM experiments CROSS JOIN run_names ON run_names.experiment = experiments.id AND run_names.name = ?1"
         rows = self._connection.execute(
@@ -46,6 +46,19 @@ class Labels:
             " CROSS JOIN former_labels ON former_labels.name = run_names.id AND former_labels.number = ?2"
             " CROSS JOIN runs ON runs.key = former_labels.run WHERE (runs.deleted IS NOT NULL) = ?3 ORDER BY 2",
             (*parts, trash),
+        )
+        return [(run, experiment) for run, experiment in rows]
+
+    def _find_marked(self, label: str, trash: bool) -> list[tuple[str, str]]:
+        """The runs that are called so where they came from: ``forest-3@laptop``, whatever they are called here."""
+        name, _, mark = label.rpartition("@")
+        parts = number_of(name)
+        if parts is None:
+            return []
+        rows = self._connection.execute(
+            "SELECT run, experiment FROM run_origins JOIN origins ON origins.id = origin JOIN runs ON runs.id = run"
+            " WHERE run_origins.name = ? AND run_origins.number = ? AND mark = ? AND (deleted IS NOT NULL) = ? ORDER BY 2",
+            (*parts, mark, trash),
         )
         return [(run, experiment) for run, experiment in rows]
 

@@ -183,6 +183,38 @@ class Metrics:
     def _points_of(self, row: int) -> apsw.Blob:
         return self._connection.blob_open("main", "metric_chunks", "points", row, False)
 
+    def stored_chunks(self, run: str, name: str) -> list[tuple[int, bytes]]:
+        """The chunks of a series as they are stored, each with the number of its first point."""
+        found: list[Any] = self._connection.execute(
+            "SELECT first, points FROM metric_chunks JOIN runs ON runs.key = run JOIN names ON names.id = metric_chunks.name"
+            " WHERE runs.id = ? AND names.kind = 'metric' AND names.name = ? ORDER BY first",
+            (run, name),
+        ).fetchall()
+        return found
+
+    def replace(self, run: str, name: str, summary: Summary, chunks: Sequence[tuple[int, bytes]]) -> None:
+        """Make a series what another store has of it. To be called inside a transaction."""
+        ((key,),) = list(self._connection.execute("SELECT key FROM runs WHERE id = ?", (run,)))
+        number = self._names.number("metric", name)
+        self._connection.execute("DELETE FROM metric_chunks WHERE run = ? AND name = ?", (key, number))
+        for first, content in chunks:
+            chunk = Chunk(content)
+            extremes = pack_extremes(chunk.values()) if chunk.count == LARGE else None
+            self._connection.execute(
+                "INSERT INTO metric_chunks (run, name, first, points, extremes) VALUES (?, ?, ?, ?, ?)",
+                (key, number, first, content, extremes),
+            )
+        self._names.set(key, "metric", {name: to_sql(summary.last)})
+        bounds = (
+            None if summary.count == 1 or math.isnan(bound) else bound
+            for bound in (summary.lowest, summary.highest)
+        )
+        self._connection.execute(
+            "INSERT OR REPLACE INTO metrics (run, name, count, lowest, highest, last_step, last_time)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (key, number, summary.count, *bounds, summary.last_step, summary.last_time),
+        )
+
     def chunks(self, run: str, name: str) -> list[bytes | memoryview] | None:
         """A series as the chunks of `nbtrack.store.points`, in order; None if the run has no such metric."""
         found = self._summaries_of(run, name)

@@ -11,6 +11,7 @@ from nbtrack.store.columns import to_columns
 from nbtrack.store.curation import CURATION
 from nbtrack.store.deletion import DELETION
 from nbtrack.store.foundation import FOUNDATION
+from nbtrack.store.origins import ORIGINS
 from nbtrack.store.search_schema import SEARCH
 
 Step = str | Callable[[apsw.Connection], None]
@@ -27,6 +28,7 @@ MIGRATIONS: list[tuple[str, Step]] = [
     ("0004_checksums", CHECKSUMS),
     ("0005_search", SEARCH),
     ("0006_curation", CURATION),
+    ("0007_origins", ORIGINS),
 ]
 
 

@@ -45,7 +45,8 @@ class Models:
         model, version = next(
             self._connection.execute(
                 "INSERT INTO models (name, last_version) VALUES (?, 1)"
-                " ON CONFLICT (name) DO UPDATE SET last_version = last_version + 1 RETURNING id, last_version",
+                " ON CONFLICT (name) DO UPDATE SET last_version = last_version + 1, origin = NULL"
+                " RETURNING id, last_version",
                 (name,),
             )
         )

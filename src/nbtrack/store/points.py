@@ -187,6 +187,50 @@ def _together(planes: Iterator[bytes | memoryview], width: int, count: int) -> b
     return column
 
 
+def checked(content: bytes, most: int) -> Chunk:
+    """A chunk from a place that is not trusted: it has `most` points at most and says nothing untrue of itself.
+
+    Raises
+    ------
+    ValueError
+        If it is not so. No more memory is taken than `most` points need.
+    """
+    try:
+        count, width = _HEAD.unpack_from(content)
+        if not 1 <= count <= most or width not in (FLOAT32, FLOAT64):
+            raise ValueError("a chunk with an impossible number of points")
+        position = _HEAD.size
+        for _ in range(2):
+            _, _, each = _INTEGERS.unpack_from(content, position)
+            if each not in _CODES:
+                raise ValueError("a chunk with an impossible width")
+            position = _check_planes(content, position + _INTEGERS.size, each, count - 1)
+        position = _check_planes(content, position, width, count)
+    except (struct.error, zlib.error) as problem:
+        raise ValueError(f"a chunk that cannot be read ({problem})") from None
+    if position != len(content):
+        raise ValueError("a chunk with something behind it")
+    return Chunk(content)
+
+
+def _check_planes(content: bytes, position: int, width: int, count: int) -> int:
+    """Where the planes of a column end, after each was seen to unpack to `count` bytes."""
+    for _ in range(width):
+        length, packed = _PLANE.unpack_from(content, position)
+        position += _PLANE.size
+        plane = content[position : position + length]
+        if packed:
+            unpacker = zlib.decompressobj()
+            whole = len(unpacker.decompress(plane, count + 1)) == count and not unpacker.unused_data
+            whole = whole and (unpacker.eof or (not unpacker.flush() and unpacker.eof))
+        else:
+            whole = length == count
+        if packed > 1 or len(plane) != length or not whole:
+            raise ValueError("a chunk whose column is not as long as it says")
+        position += length
+    return position
+
+
 def from_little(code: str, content: bytes | bytearray) -> array[Any]:
     """The reverse of `little`, for a type code of `array`."""
     column: array[Any] = array(code)

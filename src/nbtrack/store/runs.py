@@ -34,11 +34,12 @@ def _text(column: str) -> str:
     return f"(SELECT text FROM texts WHERE id = runs.{column})"
 
 
+_ORIGIN = "(SELECT mark FROM run_origins JOIN origins ON origins.id = run_origins.origin WHERE run = runs.id)"
 _COLUMNS = (
     f"runs.key, runs.id, {LABEL}, experiments.name, runs.status, runs.started, runs.duration, "
-    f"{_text('notebook')}, {_text('cell')}"
+    f"{_text('notebook')}, {_text('cell')}, {_ORIGIN}"
 )
-_OWN = 9
+_OWN = 10
 """How many columns `_COLUMNS` names."""
 
 _AT_ONCE = 500
@@ -90,7 +91,10 @@ class Runs:
         """Add a run; its number follows the last one that was given to its name in its experiment."""
         if self.key(record.run) is not None:
             return
-        name, number = self.next_number(record.experiment, record.name)
+        self.add(record, *self.next_number(record.experiment, record.name))
+
+    def add(self, record: RunStarted, name: int, number: int) -> None:
+        """Add a run under the key of its name and a number that nothing has."""
         self._connection.execute(
             "INSERT INTO runs (id, name, number, status, process, notebook, cell, directory, environment, started)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -105,7 +109,7 @@ class Runs:
         self._connection.execute("INSERT OR IGNORE INTO experiments (name) VALUES (?)", (experiment,))
         key, number = self._one(
             "INSERT INTO run_names (experiment, name, last) VALUES ((SELECT id FROM experiments WHERE name = ?), ?, 1)"
-            " ON CONFLICT (experiment, name) DO UPDATE SET last = last + 1 RETURNING id, last",
+            " ON CONFLICT (experiment, name) DO UPDATE SET last = last + 1, origin = NULL RETURNING id, last",
             (experiment, encodable(name)),
         )
         return int(key), int(number)
@@ -354,7 +358,7 @@ class Runs:
 
 
 def _run_row(own: Sequence[Any], values: list[tuple[tuple[Kind, str], Any]]) -> RunRow:
-    _, run, label, experiment, status, started, duration, notebook, cell_id = own
+    _, run, label, experiment, status, started, duration, notebook, cell_id, origin = own
     by_kind: dict[Kind, dict[str, Any]] = {"param": {}, "metric": {}, "tag": {}}
     for (kind, name), value in values:
         if value is not None:
@@ -371,4 +375,5 @@ def _run_row(own: Sequence[Any], values: list[tuple[tuple[Kind, str], Any]]) -> 
         tags=by_kind["tag"],
         notebook=notebook,
         cell_id=cell_id,
+        origin=origin,
     )

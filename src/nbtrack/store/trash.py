@@ -53,6 +53,17 @@ class Trash:
             f"SELECT {_RUN} {_FROM_RUNS} WHERE runs.id IN {IDS} AND status = 'running'", (bound(runs),)
         )
 
+    def living(self, runs: Iterable[str]) -> list[str]:
+        """Those of the runs (by id) that are here and not in the trash, by name."""
+        return self._column(
+            f"SELECT {_RUN} {_FROM_RUNS} WHERE runs.id IN {IDS} AND deleted IS NULL ORDER BY runs.key",
+            (bound(runs),),
+        )
+
+    def is_trashed(self, run: str) -> bool:
+        """Whether the run with this id is in the trash."""
+        return bool(self._all("SELECT 1 FROM runs WHERE id = ? AND deleted IS NOT NULL", (run,)))
+
     def pinned(self, runs: Iterable[str]) -> list[str]:
         """Those of the runs (by id) that are pinned, by name."""
         return self._column(

@@ -1,0 +1,60 @@
+"""What to say about a bundle that was written, and about what came in by a merge."""
+
+from __future__ import annotations
+
+from nbtrack.entities.bundles import Export, Merge
+from nbtrack.render.characters import visible
+from nbtrack.render.numbers import size
+
+_NAMED = 10
+"""Names of one kind at most; the others are counted."""
+
+
+def export_sentences(written: Export) -> list[str]:
+    """What a bundle holds."""
+    models = f" and {_count(written.versions, 'model version')}" if written.versions else ""
+    verb = "is" if written.runs + written.versions == 1 else "are"
+    told = (
+        f"{_count(written.runs, 'run')}{models} of the store {visible(written.store, 60)} {verb} in "
+        f"{visible(written.path, 300)} ({size(written.size)})."
+    )
+    return [told, *_list("Left out, since still running", written.running)]
+
+
+def merge_sentences(merged: Merge) -> list[str]:
+    """What came in, what it is called here, and what stayed away."""
+    parts = [
+        (merged.added, "new run"),
+        (merged.updated, "run with more than before"),
+        (merged.versions, "model version"),
+        (merged.aliases, "alias"),
+    ]
+    came = ", ".join(_count(number, what) for number, what in parts if number) or "nothing new"
+    told = f"{'Would come' if merged.dry_run else 'Came'} in from {visible(merged.store, 60)}: {came}."
+    known = [f"{_count(merged.unchanged, 'run')} here already."] if merged.unchanged else []
+    gone = [f"Deleted here, so left out: {merged.deleted:,}."] if merged.deleted else []
+    called = [f"{visible(before, 100)} is {visible(after, 120)}" for before, after in merged.renamed.items()]
+    waiting = [
+        "Its journals hold more that no keeper has taken in: look into that store once, and merge again."
+    ]
+    return [
+        " ".join([told, *known, *gone]),
+        *_list("Names that were taken, so that here", called),
+        *_list("Deleted for good there, and kept here", merged.kept),
+        *_list("Still running there, so left out", merged.running),
+        *(waiting if merged.waiting else []),
+    ]
+
+
+def _count(number: int, what: str) -> str:
+    plural = "aliases" if what == "alias" else f"{what}s"
+    if what == "run with more than before":
+        plural = "runs with more than before"
+    return f"{number:,} {what if number == 1 else plural}"
+
+
+def _list(title: str, items: list[str]) -> list[str]:
+    if not items:
+        return []
+    more = f", and {len(items) - _NAMED:,} more" if len(items) > _NAMED else ""
+    return [f"{title}: {', '.join(visible(item, 240) for item in items[:_NAMED])}{more}."]

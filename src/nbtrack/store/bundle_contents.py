@@ -1,0 +1,174 @@
+"""What is carried from one store into another: by a bundle, or straight out of the other store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any, Protocol
+
+from nbtrack.entities.bundles import (
+    ChainDocument,
+    OriginDocument,
+    ProcessDocument,
+    RegistryDocument,
+    RunDocument,
+    TombstoneDocument,
+)
+from nbtrack.store.database import Store
+from nbtrack.store.registry_documents import RegistryDocuments
+from nbtrack.store.run_documents import RunDocuments
+from nbtrack.store.trash import IDS, bound
+
+
+class Contents(Protocol):
+    """Documents and content of some runs, with all that they need. What comes out of it may be asked for again."""
+
+    @property
+    def source(self) -> OriginDocument:
+        """The store that tells all this."""
+
+    @property
+    def origins(self) -> list[OriginDocument]:
+        """The stores that something came from, the source too."""
+
+    @property
+    def runs(self) -> list[str]:
+        """The ids of the runs, in order."""
+
+    def run(self, run: str) -> RunDocument:
+        """A run."""
+
+    def points(self, run: str) -> bytes:
+        """The chunks of all its series, one after the other."""
+
+    def processes(self) -> Iterator[ProcessDocument]:
+        """What the runs' processes executed."""
+
+    @property
+    def registry(self) -> RegistryDocument:
+        """The model versions that came of the runs, and what points at them."""
+
+    def chains(self) -> Iterator[ChainDocument]:
+        """The audit logs of the origins."""
+
+    def tombstones(self) -> list[TombstoneDocument]:
+        """What the source has deleted for good."""
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The digests of all content that the documents name, each with its size."""
+
+    def content(self, digest: str) -> Iterator[bytes]:
+        """Content in pieces, checked against its digest at its end."""
+
+
+class StoreContents:
+    """Some runs of a store, read in one transaction of its reader."""
+
+    def __init__(
+        self, store: Store, runs: Iterable[str], versions: set[tuple[str, int]] | None = None
+    ) -> None:
+        """Choose what to carry.
+
+        Parameters
+        ----------
+        store
+            A store that nobody changes meanwhile: a snapshot of it, or a copy.
+        runs
+            The ids of runs that have ended.
+        versions
+            The model versions; None: all that came of the runs.
+        """
+        self._store = store
+        self._documents = RunDocuments(store)
+        self._registry = RegistryDocuments(store.connection)
+        self._runs = sorted(runs)
+        self._versions = versions
+
+    @cached_property
+    def source(self) -> OriginDocument:
+        """The store that tells all this."""
+        return self._store.origins.own()
+
+    @cached_property
+    def origins(self) -> list[OriginDocument]:
+        """The source, and the stores that it has the runs, versions and aliases from."""
+        found = {document.origin for document in map(self.run, self._runs)}
+        found |= {version.origin for version in self.registry.versions}
+        found |= {alias.origin for alias in self.registry.aliases}
+        return [self.source, *(origin for origin in self._store.origins.all() if origin.id in found)]
+
+    @property
+    def runs(self) -> list[str]:
+        """The ids of the runs, in order."""
+        return self._runs
+
+    def run(self, run: str) -> RunDocument:
+        """A run."""
+        return self._documents.read(run)
+
+    def points(self, run: str) -> bytes:
+        """The chunks of all its series, one after the other."""
+        return self._documents.points(run)
+
+    def processes(self) -> Iterator[ProcessDocument]:
+        """What the runs' processes executed: for the runs, and before their snapshots, which are made of it."""
+        ids = IDS.replace("?", "?1")
+        rows = self._all(
+            "SELECT process, max(until) FROM ("
+            f"SELECT process, taken AS until FROM snapshots WHERE run_id IN {ids}"
+            f" UNION ALL SELECT process, 0 FROM executions WHERE run_id IN {ids}) GROUP BY process ORDER BY process",
+            (bound(self._runs),),
+        )
+        for process, until in rows:
+            yield self._documents.read_process(process, self._runs, until)
+
+    @cached_property
+    def registry(self) -> RegistryDocument:
+        """The model versions that came of the runs, and what points at them."""
+        return self._registry.read(self.source.id, self._runs, self._versions)
+
+    def chains(self) -> Iterator[ChainDocument]:
+        """The audit logs of the origins."""
+        wanted = {origin.id for origin in self.origins}
+        return (chain for chain in self._store.origins.chains() if chain.origin in wanted)
+
+    def tombstones(self) -> list[TombstoneDocument]:
+        """What the source has deleted for good."""
+        return self._store.origins.tombstones()
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """The digests of all content that the documents name, each with its size."""
+        named = set(named_content(map(self.run, self._runs), self.processes(), self.registry))
+        rows = self._all(
+            f"SELECT digest, size FROM blobs WHERE digest IN {IDS} ORDER BY digest", (bound(named),)
+        )
+        return dict(rows)
+
+    def content(self, digest: str) -> Iterator[bytes]:
+        """Content in pieces, checked against its digest at its end."""
+        return self._store.blobs.read(digest)
+
+    def _all(self, sql: str, bindings: Any) -> list[Any]:
+        return self._store.connection.execute(sql, bindings).fetchall()
+
+
+def named_content(
+    runs: Iterable[RunDocument], processes: Iterable[ProcessDocument], registry: RegistryDocument
+) -> Iterator[str]:
+    """The digests that documents name, some of them often."""
+    for run in runs:
+        yield from content_of_run(run)
+    for process in processes:
+        for execution in process.executions:
+            yield from filter(None, (execution.source, execution.outputs))
+    yield from (version.digest for version in registry.versions)
+
+
+def content_of_run(run: RunDocument) -> Iterator[str]:
+    """The digests that a run names."""
+    if run.environment:
+        yield from (run.environment.interpreter, run.environment.packages)
+    yield from (item.digest for item in run.artifacts if item.digest)
+    yield from (snapshot.file for snapshot in run.snapshots if snapshot.file)

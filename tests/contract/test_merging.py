@@ -1,0 +1,295 @@
+"""Two stores join without a server: once however often, and neither loses a name, a deletion or a line of its audit log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from owned_store import OwnedStore
+from shared_store import SharedStore
+
+from nbtrack.errors import InvalidInput, NotFound, StoreTooNew
+from nbtrack.service import open_service
+from nbtrack.service.verification import look_at
+from nbtrack.store.database import DATABASE, Store
+
+
+@pytest.fixture
+def laptop(tmp_path: Path) -> SharedStore:
+    return SharedStore(tmp_path, "laptop")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> SharedStore:
+    return SharedStore(tmp_path, "desk")
+
+
+def test_merging_twice_is_merging_once(laptop: SharedStore, desk: SharedStore, tmp_path: Path) -> None:
+    for store in (laptop, desk):
+        for _ in range(2):
+            store.register(store.full_run(), alias="champion")
+    laptop.write(tmp_path / "b")
+    first = desk.merge(tmp_path / "b")
+    assert (first.added, first.versions, first.aliases) == (2, 2, 1)
+    once = desk.dump()
+    for source in (tmp_path / "b", laptop, tmp_path / "b"):
+        again = desk.merge(source)
+        assert (again.added, again.updated, again.unchanged, again.versions, again.aliases) == (0, 0, 2, 0, 0)
+        assert again.renamed == {}
+        assert desk.dump() == once
+
+
+def test_the_target_keeps_its_names_and_what_comes_gets_the_mark(
+    laptop: SharedStore, desk: SharedStore
+) -> None:
+    mine = [desk.full_run(), desk.full_run()]
+    theirs = [laptop.full_run() for _ in range(3)] + [laptop.full_run("svm")]
+    for store, run in ((desk, mine[1]), (laptop, theirs[0])):
+        store.register(run, alias="champion")
+    merge = desk.merge(laptop)
+    assert [desk.service.runs.resolve(f"forest-{n}", "study") for n in (1, 2)] == mine
+    assert [desk.service.runs.resolve(f"forest@laptop-{n}") for n in (1, 2, 3)] == theirs[:3]
+    assert desk.service.runs.resolve("svm-1") == theirs[3]
+    assert merge.renamed == {
+        "study/forest-1": "study/forest@laptop-1",
+        "study/forest-2": "study/forest@laptop-2",
+        "study/forest-3": "study/forest@laptop-3",
+        "churn/1": "churn/2",
+        "churn@champion": "churn@champion@laptop",
+    }
+    assert desk.service.models.get("churn@champion").run_id == mine[1]
+    assert desk.service.models.get("churn@champion@laptop").run_id == theirs[0]
+    for run in theirs:
+        assert desk.all_of(run) == laptop.all_of(run)
+    assert desk.service.runs.resolve("forest-3@laptop") == theirs[2]
+    assert desk.service.runs.resolve("study/svm-1@laptop") == theirs[3]
+    with pytest.raises(NotFound, match="forest-9@laptop"):
+        desk.service.runs.resolve("forest-9@laptop")
+    row = desk.service.runs.get("svm-1").row
+    assert row.origin == "laptop"
+    assert desk.service.runs.get("forest-1", "study").row.origin is None
+
+
+def test_numbers_never_mean_two_runs(laptop: SharedStore, desk: SharedStore) -> None:
+    laptop.run()
+    desk.merge(laptop)
+    assert desk.names() == ["study/forest-1"]
+    desk.run()  # the second of a name that the other store began
+    laptop.run()
+    desk.merge(laptop)
+    assert sorted(desk.names()) == ["study/forest-1", "study/forest-2", "study/forest@laptop-2"]
+    desk.run()
+    assert "study/forest-3" in desk.names()
+
+
+def test_stores_of_one_name_have_two_marks(desk: SharedStore, tmp_path: Path) -> None:
+    desk.run()
+    for place in ("a", "b", "desk2"):
+        other = SharedStore(tmp_path / place, "desk")
+        other.run()
+        desk.merge(other)
+    assert sorted(desk.names()) == [
+        "study/forest-1", "study/forest@desk.2-1", "study/forest@desk.3-1", "study/forest@desk.4-1",
+    ]  # fmt: skip
+
+
+def test_what_was_deleted_here_stays_deleted(laptop: SharedStore, desk: SharedStore) -> None:
+    runs = [laptop.full_run() for _ in range(3)]
+    laptop.register(runs[2])
+    desk.merge(laptop)
+    desk.delete("forest-1")
+    desk.service.trash.delete(runs=["forest-2"])
+    desk.service.trash.delete(model="churn/1")
+    desk.collect()
+    before = desk.dump()
+    merge = desk.merge(laptop)
+    assert (merge.added, merge.deleted, merge.unchanged) == (0, 3, 1)
+    assert desk.dump() == before
+    assert desk.names() == ["study/forest-3"]
+    desk.collect()
+    assert desk.dump()["blobs"] == before["blobs"]
+
+
+def test_a_run_in_the_trash_stays_there_and_may_come_back(laptop: SharedStore, desk: SharedStore) -> None:
+    run = laptop.full_run()
+    desk.merge(laptop)
+    desk.service.trash.delete(runs=["forest-1"])
+    assert desk.merge(laptop).deleted == 1
+    assert desk.names() == []
+    desk.service.trash.undo()
+    assert desk.merge(laptop).unchanged == 1
+    assert desk.all_of(run) == laptop.all_of(run)
+
+
+def test_what_was_deleted_there_stays_here_and_is_told(laptop: SharedStore, desk: SharedStore) -> None:
+    run = laptop.full_run()
+    desk.merge(laptop)
+    kept = desk.all_of(run)
+    laptop.delete("forest-1")
+    merge = desk.merge(laptop)
+    assert merge.kept == ["study/forest-1"]
+    assert desk.all_of(run) == kept
+    assert laptop.merge(desk).deleted == 1
+    assert laptop.names() == []
+
+
+def test_each_origin_keeps_its_audit_log(laptop: SharedStore, desk: SharedStore, tmp_path: Path) -> None:
+    laptop.full_run()
+    laptop.service.trash.delete(runs=["forest-1"])
+    laptop.service.trash.undo()
+    own = desk.decisions()
+    desk.merge(laptop)
+    theirs = laptop.store.audit.lines()
+    assert desk.decisions() == [*own, "store.merged"]
+    chain = next(chain for chain in desk.store.origins.chains() if chain.origin == laptop.store.identity)
+    assert [line.digest for line in chain.lines] == [line[5] for line in theirs]
+    third = SharedStore(tmp_path, "third")
+    third.merge(desk)  # the log of a store that it never saw
+    assert {chain.origin for chain in third.store.origins.chains()} == {
+        store.store.identity for store in (laptop, desk, third)
+    }
+    assert not look_at(third.store.folder).findings
+    third.store.connection.execute("UPDATE origin_audit SET actor = 'somebody' WHERE sequence = 1")
+    assert {finding.kind for finding in look_at(third.store.folder).findings} == {"audit"}
+
+
+def test_stores_that_merge_each_other_come_to_rest(laptop: SharedStore, desk: SharedStore) -> None:
+    for store in (laptop, desk):
+        store.register(store.full_run(), alias="champion")
+    for _ in range(2):
+        desk.merge(laptop)
+        laptop.merge(desk)
+    before = desk.dump(), laptop.dump()
+    desk.merge(laptop)
+    laptop.merge(desk)
+    assert (desk.dump(), laptop.dump()) == before
+    ids = [sorted(row.id for row in store.service.runs.search().runs) for store in (laptop, desk)]
+    assert ids[0] == ids[1]
+
+
+def test_a_later_merge_brings_what_is_new_of_a_run(laptop: SharedStore, desk: SharedStore) -> None:
+    run = laptop.full_run()
+    desk.merge(laptop)
+    with desk.store.transaction():
+        desk.store.runs.add_note(run, "seen at the desk")
+        desk.store.runs.set_tags(run, {"team": "changed at the desk", "desk": "yes"})
+    laptop.log(run, "loss", [0.25])
+    laptop.log(run, "new", [1.0, 2.0])
+    laptop.artifact(run, b"late", "late.txt", "file")
+    with laptop.store.transaction():
+        laptop.store.runs.add_note(run, "seen at home")
+        laptop.store.runs.set_tags(run, {"team": "changed at home", "empty": "no more"})
+    assert desk.merge(laptop).updated == 1
+    detail = desk.service.runs.get(run)
+    assert desk.service.runs.metric(run, "loss").values == laptop.service.runs.metric(run, "loss").values
+    assert detail.row.metrics["new"] == 2.0
+    assert [item.name for item in detail.artifacts] == ["model", "table.csv", "late.txt"]
+    assert detail.notes == ["looks good", "seen at the desk", "seen at home"]
+    assert detail.row.tags == {"team": "changed at the desk", "empty": "no more", "desk": "yes"}
+    assert laptop.merge(desk).updated == 1  # the note and tag of the desk
+    assert laptop.service.runs.get(run).notes == ["looks good", "seen at home", "seen at the desk"]
+    assert laptop.service.runs.get(run).row.tags["desk"] == "yes"
+    desk.log(run, "loss", [9.0])
+    laptop.merge(desk)  # what was recorded at home is changed by nobody else
+    assert laptop.service.runs.get(run).row.metrics["loss"] == 0.25
+
+
+def test_an_alias_follows_its_origin_until_it_is_moved_here(laptop: SharedStore, desk: SharedStore) -> None:
+    for _ in range(3):
+        laptop.full_run()
+    runs = [laptop.service.runs.resolve(f"forest-{n}") for n in (1, 2, 3)]
+    laptop.register(runs[0], alias="champion")
+    desk.merge(laptop)
+    laptop.register(runs[1], alias="champion")
+    assert desk.merge(laptop).aliases == 1
+    assert desk.service.models.get("churn@champion").version == 2
+    with desk.store.transaction():
+        desk.store.models.set_alias("churn", "champion", 1)
+    laptop.register(runs[2], alias="champion")
+    assert desk.merge(laptop).aliases == 0
+    assert desk.service.models.get("churn@champion").version == 1
+
+
+def test_a_dry_run_tells_and_writes_nothing(laptop: SharedStore, desk: SharedStore) -> None:
+    desk.full_run()
+    laptop.register(laptop.full_run(), alias="champion")
+    before = desk.dump(), sorted(desk.store.folder.rglob("*"))
+    dry = desk.merge(laptop, dry_run=True)
+    assert (desk.dump(), sorted(desk.store.folder.rglob("*"))) == before
+    real = desk.merge(laptop)
+    assert dry.dry_run
+    assert (dry.added, dry.versions, dry.aliases, dry.renamed) == (
+        real.added, real.versions, real.aliases, real.renamed,
+    )  # fmt: skip
+    assert sorted(desk.store.incoming.iterdir()) == []
+
+
+def test_an_older_store_is_read_and_left_as_it_is(desk: SharedStore, tmp_path: Path) -> None:
+    old = OwnedStore(tmp_path / "old")
+    old.run()
+    for table in (
+        "origins",
+        "origin_audit",
+        "run_origins",
+        "merged_runs",
+        "version_origins",
+        "alias_origins",
+    ):
+        old.store.connection.execute(f"DROP TABLE {table}")
+    for table, column in (("store", "name"), ("run_names", "origin"), ("models", "origin")):
+        old.store.connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    old.store.connection.execute("DELETE FROM migrations WHERE name = '0007_origins'")
+    old.store.close()
+    before = {path: path.read_bytes() for path in old.store.folder.rglob("*") if path.is_file()}
+    deferred = desk.service.merging.merge(str(old.store.folder))
+    assert deferred.finish(deferred.work()).added == 1
+    assert {path: path.read_bytes() for path in old.store.folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_newer_store_is_refused(laptop: SharedStore, desk: SharedStore) -> None:
+    laptop.store.connection.execute("INSERT INTO migrations VALUES ('9999_future')")
+    before = desk.dump()
+    with pytest.raises(StoreTooNew, match="9999_future"):
+        desk.merge(laptop)
+    assert desk.dump() == before
+    assert sorted(desk.store.incoming.iterdir()) == []
+    assert not desk.store.held
+
+
+def test_what_is_nothing_is_said(laptop: SharedStore, desk: SharedStore, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="no bundle and no store"):
+        desk.merge(tmp_path / "nothing")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NotFound, match="neither a store nor a bundle"):
+        desk.merge(tmp_path / "empty")
+    with pytest.raises(InvalidInput, match="this very store"):
+        desk.merge(desk)
+
+
+def test_a_copy_of_a_store_that_went_its_own_way_comes_back(desk: SharedStore, tmp_path: Path) -> None:
+    desk.full_run()
+    deferred = desk.service.backups.make(str(tmp_path / "copy"))
+    deferred.finish(deferred.work())
+    copy = Store(tmp_path / "copy")
+    away = OwnedStore.__new__(OwnedStore)
+    away.store, away.service, away.process = copy, open_service(copy, "test"), "p"
+    there = away.run()
+    desk.run()
+    deferred = desk.service.merging.merge(str(tmp_path / "copy"))
+    merge = deferred.finish(deferred.work())
+    assert (merge.added, merge.unchanged) == (1, 1)
+    assert desk.service.runs.get(there).row.name == "forest@desk-2"
+    assert len(desk.names()) == 3
+
+
+def test_a_damaged_store_gives_nothing(laptop: SharedStore, desk: SharedStore) -> None:
+    laptop.full_run()
+    laptop.store.close()
+    path = laptop.store.folder / DATABASE
+    content = bytearray(path.read_bytes())
+    content[100:8000] = bytes(7900)
+    path.write_bytes(content)
+    before = desk.dump()
+    with pytest.raises(Exception, match=r"cannot be read|is damaged"):
+        desk.merge(laptop)
+    assert desk.dump() == before
