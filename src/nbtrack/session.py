@@ -22,6 +22,7 @@ from nbtrack.capture.environment import environment
 from nbtrack.capture.handover import HandedOver, RunPointer, handed_over
 from nbtrack.capture.recorder import ActiveRun, Recorder
 from nbtrack.capture.redacted import Redaction
+from nbtrack.clock import now_ns
 from nbtrack.config import Settings
 from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
@@ -336,7 +337,7 @@ class Session:
         for record in self.recorder.bulk.close():
             note = f"{record.name} was lost: the store could not be written."
             self.append(records.RunNoted(run=record.run, note=note))
-        self.append(records.ProcessEnded(process=self.process, time=time.time_ns()))
+        self.append(records.ProcessEnded(process=self.process, time=now_ns()))
         self.journal.retry(at_once=True)
         if self.journal.waits and sys.stderr is not None:
             reason = self.journal.problem.strerror if self.journal.problem else "no room"
@@ -367,7 +368,7 @@ class Session:
 def _process_started(process: str, identity: ProcessIdentity) -> records.ProcessStarted:
     return records.ProcessStarted(
         process=process,
-        time=time.time_ns(),
+        time=now_ns(),
         pid=identity.pid,
         boot_id=identity.boot_id,
         start_time=identity.start_time,

@@ -267,6 +267,19 @@ def test_a_drain_that_is_asked_for_what_was_recorded_until_now_ends(recording: R
     assert 100 <= taken < 1_000
 
 
+def test_a_drain_takes_all_of_a_process_that_counts_on_from_before_the_clock_was_set_back(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = recording.run()
+    log_many(recording, run, 100)
+    monkeypatch.setattr("nbtrack.service.intake.READ", 1000)  # some twenty points in a transaction
+    hour = 3600 * 10**9
+    monkeypatch.setattr("nbtrack.service.intake.now_ns", lambda: time.time_ns() - hour)
+    taken = sum(recording.service.intake.draining(until=time.time_ns() - hour))
+    assert taken > 100
+    assert len(recording.service.runs.metric("forest-1", "loss").values) == 100
+
+
 def test_many_points_travel_in_a_file_and_a_damaged_one_is_told(recording: Recording) -> None:
     run = recording.run()
     recorder = Recorder(recording.journal.append, recording.store.incoming, recording.process, lambda: 0)

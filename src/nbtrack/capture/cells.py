@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from nbtrack.capture.clock import now_ns
 from nbtrack.capture.datasets import read_datasets
 from nbtrack.capture.metrics import left_metrics
 from nbtrack.capture.models import fitted_estimators
@@ -16,6 +15,7 @@ from nbtrack.capture.params import assigned_params, read_params
 from nbtrack.capture.recorder import ActiveRun, Recorder
 from nbtrack.capture.secrets import mentions_secrets
 from nbtrack.capture.source import CellSource, parse_cell
+from nbtrack.clock import now_ns
 from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
 from nbtrack.entities.runs import Dataset, JSONValue

@@ -27,6 +27,7 @@ from nbtrack.capture.pending import LoggedPoints, OnDevice, Pending, on_device
 from nbtrack.capture.redacted import Redaction
 from nbtrack.capture.series import COLUMNS_IN_FILE, as_file, as_steps, as_values
 from nbtrack.capture.values import metric_value, param_value
+from nbtrack.clock import now_ns
 from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
 from nbtrack.entities.records import Record
@@ -123,7 +124,7 @@ class Recorder:
         self.append(
             records.RunStarted(
                 run=run.id,
-                time=time.time_ns(),
+                time=now_ns(),
                 name=name,
                 experiment=experiment,
                 process=self.process,
@@ -138,7 +139,7 @@ class Recorder:
     def continue_run(self, run: ActiveRun) -> None:
         """Go on with a run that had ended."""
         run.began, run.ended = time.monotonic(), False
-        self.append(records.RunContinued(run=run.id, time=time.time_ns(), process=self.process))
+        self.append(records.RunContinued(run=run.id, time=now_ns(), process=self.process))
 
     def end_run(self, run: ActiveRun, status: str = "finished", traceback: str | None = None) -> None:
         """End a run; a second end of the same part does nothing, and neither does one in a child of the run's process."""
@@ -149,7 +150,7 @@ class Recorder:
             duration = time.monotonic() - run.began
             self.append(
                 records.RunEnded(
-                    run=run.id, time=time.time_ns(), duration=duration, status=status, traceback=traceback
+                    run=run.id, time=now_ns(), duration=duration, status=status, traceback=traceback
                 )
             )
 
@@ -163,7 +164,7 @@ class Recorder:
         """
         if step is not None and (not isinstance(step, int) or isinstance(step, bool)):
             raise InvalidInput(f"step must be a whole number, not {type(step).__name__}.")
-        now = time.time_ns()
+        now = now_ns()
         points: dict[str, float | OnDevice] = {
             str(name): on_device(value) or metric_value(str(name), value) for name, value in values.items()
         }
@@ -221,7 +222,7 @@ class Recorder:
             records.SeriesLogged(
                 run=run.id,
                 name=name,
-                time=time.time_ns(),
+                time=now_ns(),
                 count=len(column),
                 steps=places is not None,
                 file=target.name,
@@ -271,7 +272,7 @@ class Recorder:
             target,
             records.ArtifactSaved(
                 run=run.id,
-                time=time.time_ns(),
+                time=now_ns(),
                 name=chosen,
                 kind=kind,
                 format=form,
@@ -300,7 +301,7 @@ class Recorder:
             note = f"it could not be written: {problem.strerror}"
         record = records.ArtifactSaved(
             run=run.id,
-            time=time.time_ns(),
+            time=now_ns(),
             name=found.name,
             kind="model",
             format="pickle",

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from nbtrack.capture.clock import now_ns
 from nbtrack.capture.recorder import ActiveRun
+from nbtrack.clock import now_ns
 from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
 from nbtrack.session import Session

@@ -22,6 +22,7 @@ from typing import Any
 
 import apsw
 
+from nbtrack.clock import now_ns
 from nbtrack.config import SETTINGS
 from nbtrack.errors import KeeperUnavailable, NbtrackError, NotFound
 from nbtrack.keeper import protocol
@@ -101,14 +102,14 @@ class Keeper:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._leaving.wait(), IDLE_TICK if quiet > IDLE_AFTER else TICK)
 
-    async def _work(self, journal: str | None = None) -> None:
+    async def _work(self, journal: str | None = None, until: int | None = None) -> None:
         """Take in what was recorded before now (by all, or the process of `journal`), and see who has died.
 
         Others are answered between two transactions, so that nobody waits for somebody else's backlog.
         """
         intake = self._service.intake
         try:
-            for _ in intake.draining(None if journal is None else [journal], time.time_ns()):
+            for _ in intake.draining(None if journal is None else [journal], until or now_ns()):
                 self._busy_at = time.monotonic()
                 await asyncio.sleep(0)
             if intake.catch_up():
@@ -171,7 +172,7 @@ class Keeper:
         try:
             # What the asker recorded before it asked is part of the answer; one that records nothing itself (no journal)
             # may have waited for a script to end, so all that was recorded until now is.
-            await self._work(request.get("journal"))
+            await self._work(request.get("journal"), request.get("now"))
             answer = dispatch(self._service, str(request.get("operation")), request.get("arguments") or {})
             if isinstance(answer, Deferred):
                 answer = answer.finish(await asyncio.to_thread(answer.work))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from nbtrack.clock import now_ns
 from nbtrack.config import Settings
 from nbtrack.errors import KeeperUnavailable, NbtrackError
 from nbtrack.keeper import protocol
@@ -91,9 +92,9 @@ class KeeperProxy:
         if not found:
             raise KeeperUnavailable(f"The store {self.store} is gone; load nbtrack again to make a new one.")
         self.before()
-        request = {"version": __version__, "operation": operation, "arguments": arguments}
+        request: dict[str, Any] = {"version": __version__, "operation": operation, "arguments": arguments}
         if self.journal is not None:
-            request["journal"] = self.journal
+            request |= {"journal": self.journal, "now": now_ns()}  # by the clock of what the journal holds
         message = (
             self._ask_socket(request, start, answer)
             if self._keeper_may_live()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import apsw
 
+from nbtrack.clock import now_ns
 from nbtrack.entities import records
 from nbtrack.service import Deferred
 from nbtrack.service.points import GrowingSeries, Points
@@ -24,6 +25,10 @@ READ = 1 << 22
 
 SLICE = 0.05
 """Seconds of work of one transaction: enough that the disk's wait is shared, little enough to answer in between."""
+
+FUTURE = 10**9
+"""Nanoseconds that a record's time may be ahead of this process's clock. One that is further ahead comes from a process that
+counts on from before the clock was set back: its times say nothing of what was recorded before a question."""
 
 INDEXED = 50
 """Cells that one transaction makes searchable: those that it took in, as a rule."""
@@ -65,7 +70,7 @@ class Intake:
             if wanted is None or process_of(group[0]) in wanted:
                 while count := self._drain_group(group):
                     yield count
-                    if until is not None and self._newest > until:
+                    if until is not None and until < self._newest < now_ns() + FUTURE:
                         break
 
     def catch_up(self) -> int:
@@ -191,7 +196,7 @@ class Intake:
             if processes.is_alive(identity) is False:
                 self.drain([name])  # what it wrote last, before its death is recorded
                 path = journals.path(name)
-                moment = (journal.last_time(path) if path.exists() else None) or time.time_ns()
+                moment = (journal.last_time(path) if path.exists() else None) or now_ns()
                 with self._store.transaction():
                     self._store.runs.crash(process, moment)
                     journals.end_process(process, moment)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from nbtrack.clock import now_ns
 from nbtrack.entities import records
 from nbtrack.entities.runs import Revision
 from nbtrack.service import Deferred
@@ -121,7 +121,7 @@ class Recorded:
         self._store.runs.start(record)
         if record.directory is None:
             return
-        if time.time_ns() - record.time > GIT_DELAY:
+        if now_ns() - record.time > GIT_DELAY:
             self._store.runs.add_note(
                 record.run, "The git state was not seen: nbtrack's keeper was away at the start."
             )

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from zlib import crc32
 
+from nbtrack.clock import elapsed, origin
 from nbtrack.entities import records
 from nbtrack.entities.records import Record
 from nbtrack.store import segments
@@ -44,7 +45,6 @@ RETRY = 0.25
 _MAGIC_PLACE = slice(0, len(MAGIC))
 _pack_point, _point_size = POINT.pack, POINT.size
 _pack_frame = FRAME.pack
-_now = time.time_ns
 _FAR = 2**63
 
 
@@ -68,6 +68,7 @@ class JournalWriter:
         self.wake: Callable[[], None] = lambda: None
         """Called when the next file should be prepared; must be quick."""
         self._strict = strict
+        self._origin = origin()
         self._lock = threading.RLock()
         self._current = Segment(None, -1, None, 0)
         self._map = self._current.map
@@ -146,7 +147,7 @@ class JournalWriter:
         """
         flags, place = (0, 0) if step is None else (STEPS, step)
         if now is None:
-            now = _now()
+            now = elapsed() + self._origin
         while True:
             segment, start = self._current, self.position
             frames = b""
@@ -183,7 +184,7 @@ class JournalWriter:
         values: array[float],
     ) -> bool:
         """Write many points of one metric, all of this moment; False if the journal is closed."""
-        now, done = _now(), False
+        now, done = elapsed() + self._origin, False
         while not done and self._open:
             segment = self._current
             number = series.get(name)
