@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from owned_store import OwnedStore
+from shared_store import SharedStore
 
 from nbtrack.client.models import Models
 from nbtrack.client.runs import Runs
@@ -141,6 +142,19 @@ def test_a_renamed_experiment_keeps_the_numbers_of_its_runs(owned: OwnedStore) -
     assert owned.service.runs.resolve("scratch/forest-3") == later
     assert owned.run("forest", "study") == owned.service.runs.resolve("study/forest-3")
     assert owned.decisions() == ["trash.filled", "experiment.renamed", "trash.restored"]
+
+
+def test_names_are_completed_from_what_was_typed(owned: OwnedStore) -> None:
+    for name, experiment in (("forest", "a"), ("forest", "b"), ("fox", "b"), ("fern", "a")):
+        owned.run(name, experiment)
+    owned.service.trash.delete(runs=["fern-1"])
+    complete = owned.service.runs.complete
+    assert complete("fo", "a") == ["forest-1", "fox-1"]
+    assert complete("b/f", "a") == ["b/fox-1", "b/forest-1"]
+    assert complete("", "a") == ["forest-1", "b/fox-1", "b/forest-1"]
+    assert complete("fo") == ["fox-1", "forest-1"]
+    assert complete("f", "a", trash=True) == ["fern-1"]
+    assert owned.service.runs.names()["experiments"] == ["a", "b"]
 
 
 def test_an_experiment_that_gets_its_name_back_is_as_it_was(owned: OwnedStore) -> None:
@@ -414,3 +428,39 @@ def test_no_citation_ever_means_another_run(owned: OwnedStore, seed: int) -> Non
                 with pytest.raises(NotFound):
                     owned.service.runs.resolve(citation)
     assert owned.store.connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_names_given_here_survive_merging_and_no_number_means_two_runs(tmp_path: Path) -> None:
+    """Both stores rename, move, delete and go on recording between merges of the one into the other."""
+    laptop, desk = SharedStore(tmp_path, "laptop"), SharedStore(tmp_path, "desk")
+    chance, cited = random.Random(7), dict[str, str]()
+    for step in range(25):
+        here = chance.choice([laptop, desk])
+        for _ in range(2):
+            here.run(chance.choice(["x", "y"]), chance.choice("ab"))
+        for store in (laptop, desk):
+            rows = store.service.runs.search().runs
+            some = [row.id for row in rows if chance.random() < 0.2]
+            if some:
+                match chance.choice(["rename", "move", "experiment", "delete"]):
+                    case "rename":
+                        store.service.curation.rename_runs(chance.choice(["x", "z"]), some)
+                    case "move":
+                        store.service.curation.move(chance.choice("abc"), some)
+                    case "experiment":
+                        with contextlib.suppress(Conflict):
+                            store.service.curation.rename_experiment(
+                                rows[0].experiment, chance.choice(["a", "b", f"e{step}"])
+                            )
+                    case "delete":
+                        store.delete(some[0])
+        before = {row.id: (row.experiment, row.name) for row in desk.service.runs.search().runs}
+        desk.merge(laptop)
+        after = {row.id: (row.experiment, row.name) for row in desk.service.runs.search().runs}
+        assert {run: after.get(run) for run in before} == before
+        for run, (experiment, name) in after.items():
+            assert cited.setdefault(f"{experiment}/{name}", run) == run
+            assert desk.service.runs.resolve(f"{experiment}/{name}") == run
+    assert len(cited) > 30
+    laptop.store.close()
+    desk.store.close()

@@ -400,6 +400,7 @@ def test_delete_says_what_it_took_and_how_it_comes_back() -> None:
         ("move --experiment old new", "move", {"to": "new", "runs": [], "filter": "", "experiment": "old"}, "now"),
         ("tag f-1 x=1 y=", "tag", {"tags": {"x": "1", "y": ""}, "runs": ["f-1"]},
          "Tagged a/forest-1 and a/forest-2: x=1, y."),
+        ("tag f-1 x=1 good", "tag", {"tags": {"x": "1", "good": ""}, "runs": ["f-1"]}, ": x=1, good."),
         ("tag f-1 f-2 good", "tag", {"tags": {"good": ""}, "runs": ["f-1", "f-2"]}, ": good."),
         ("tag --filter x>1 --all good", "tag",
          {"tags": {"good": ""}, "runs": [], "filter": "x>1", "experiment": None}, ": good."),
@@ -499,6 +500,7 @@ def test_what_cannot_be_read_is_one_sentence(words: list[str], says: str) -> Non
         run_command(words, Store(), prog="%track")
     assert says in caught.value.message
     assert "\n" not in caught.value.message
+    assert "?." not in caught.value.message.replace("?).", "?.")
 
 
 def test_errors_of_the_store_come_through() -> None:

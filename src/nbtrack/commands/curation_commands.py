@@ -88,9 +88,7 @@ def rename(
         return answer("text", renamed(done, "model "), as_json, json=done)
     if experiment is not None and not runs and filter is None:
         done = asking.proxy.ask("curation.rename_experiment", experiment=experiment, name=new)
-        hint = (
-            f"a notebook whose experiment is {experiment} begins that one again: set its experiment to {new}"
-        )
+        hint = f"what records into {experiment} goes on there: set its experiment to {new}"
         hints = (hint,) if experiment != new else ()
         return answer("text", renamed(done, "experiment "), as_json, hints, json=done)
     done = asking.proxy.ask(
@@ -136,7 +134,7 @@ def move(
     cls=Command,
     completes=("run*",),
     examples=(
-        "tag forest-3 forest-4 stage=final",
+        "tag forest-3 forest-4 stage=final checked",
         "tag forest-3 baseline",
         "tag --filter 'accuracy > 0.9' good",
         "tag --model churn/2 reviewed=yes",
@@ -158,14 +156,13 @@ def tag(
 ) -> View:
     """Add tags to runs or a model, or give them another value.
 
-    Words with an equals sign are tags, else the last word is one, without a value.
+    Words from the first one with an equals sign on are tags, else the last word is one, without a value.
     """
-    given = [word for word in words if "=" in word]
-    runs = [word for word in words if "=" not in word]
-    if not given:
-        runs, key = _last(tuple(runs), "KEY[=VALUE]")
-        given = [f"{key}="]
-    tags = pairs(tuple(given), "")
+    start = next((index for index, word in enumerate(words) if "=" in word), len(words) - 1)
+    if not words:
+        raise click.UsageError("Missing argument 'KEY[=VALUE]'")
+    runs = words[:start]
+    tags = pairs(tuple(word if "=" in word else f"{word}=" for word in words[start:]), "")
     arguments = _model_or_runs(asking, model, runs, filter, experiment, everywhere)
     done: Curated = asking.proxy.ask("curation.tag", tags=tags, **arguments)
     shown = ", ".join(f"{key}={value}" if value else key for key, value in tags.items())

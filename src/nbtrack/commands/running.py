@@ -67,4 +67,5 @@ def _sentence(error: click.ClickException, prog: str) -> str:
     message = " ".join(error.format_message().split()).rstrip(".")
     context = error.ctx if isinstance(error, click.UsageError) else None
     name = f"{prog} {context.info_name}" if context is not None and context.parent is not None else prog
-    return f"{message}. {name} --help has examples."
+    end = "" if message.endswith(("?", "?)")) else "."
+    return f"{message}{end} {name} --help has examples."

@@ -43,7 +43,9 @@ def renamed(done: Curated, kind: str = "") -> str:
     runs = f" with its {done.runs:,} run{'s' * (done.runs != 1)}" if done.runs else ""
     if len(pairs) == 1:
         (old, new) = (visible(name, 200) for name in pairs[0])
-        return f"The {kind or 'run '}{old} is {new} now{runs}; the old name still finds it."
+        if runs:
+            return f"The experiment {old} is {new} now{runs}; names such as {old}/RUN still find them."
+        return f"The {kind or 'run '}{old} is {new} now; the old name still finds it."
     shown = named([f"{old} → {new}" for old, new in pairs])
     return f"{len(pairs):,} runs: {shown}. The old names still find them."
 
@@ -78,4 +80,5 @@ def collection_facts(collection: Collection) -> Facts:
     facts = [(name, f"{count:,}{what}") for name, count, what in counted if count]
     if not facts:
         facts = [("removed", "nothing was old enough")]
-    return [*facts, ("in the database", f"{size(collection.unused)} are unused and are filled first")]
+    unused = [("in the database", f"{size(collection.unused)} are unused and are filled first")]
+    return [*facts, *(unused if collection.unused else [])]

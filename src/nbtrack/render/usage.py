@@ -19,13 +19,13 @@ _KINDS = {
     "points": ("points of metrics", ""),
     "datasets": ("descriptions of data", ""),
     "index": ("search index", ""),
-    "tables": ("runs, values, the rest of the database", ""),
-    "log": ("log of the database", "written into it now and then"),
-    "free": ("free room in the database", "filled first; gc --compact gives it back"),
-    "trash": ("trash", "gc frees it when it is old enough"),
-    "unused": ("content that nothing refers to", "gc frees it when it is old enough"),
-    "strays": ("leftovers of cut off writes", "gc frees it when it is old enough"),
-    "journals": ("journals", "set aside for processes that record"),
+    "tables": ("runs and values", ""),
+    "log": ("log of the database", "moves into it now and then"),
+    "free": ("free room", "filled first, or gc --compact"),
+    "trash": ("trash", "gc frees it after a time"),
+    "unused": ("unused content", "gc frees it after a time"),
+    "strays": ("cut off writes", "gc frees it after a time"),
+    "journals": ("journals", "of processes that record"),
     "incoming": ("files on their way in", ""),
     "quarantine": ("quarantine", "moved away by repair; nothing reads it"),
     "files": ("logs and marks", ""),
@@ -69,9 +69,8 @@ def usage_lines(usage: Usage) -> list[str]:
     if usage.left_out:
         lines.append(f"{usage.left_out:,} more take {size(usage.rest)}")
     if usage.by != "kind":
-        lines.append(
-            f"{size(usage.shared)} are shared, counted once · {size(usage.other)} belong to no {usage.by}"
-        )
+        shared = f"{size(usage.shared)} are shared, counted once · " if usage.shared else ""
+        lines.append(f"{shared}{size(usage.other)} belong to no {usage.by}")
     else:
         lines.append(f"gc would free {size(usage.freed)} of content now")
     return lines

@@ -302,13 +302,18 @@ class Runs:
     def complete(self, prefix: str, experiment: str | None = None, trash: bool = False) -> list[str]:
         """Run names that begin with `prefix`; those of the experiment first and plain, others as ``experiment/name``.
 
+        Others are plain, too, where there is only one of the name.
         `trash`: of the runs in the trash.
         """
         _, slash, label = prefix.rpartition("/")
         found = self._store.runs.labels(label if slash else prefix, 200, trash=trash)
         here = [name for name, owner in found if owner == experiment or experiment is None]
-        there = [f"{owner}/{name}" for name, owner in found if owner != experiment and experiment is not None]
-        return list(dict.fromkeys(name for name in here + there if name.startswith(prefix)))[:100]
+        there = [(name, owner) for name, owner in found if owner != experiment and experiment is not None]
+        # What was typed cannot be given an experiment in front; a name that is the only one of its kind needs none.
+        known = [name for name, _ in found]
+        plain = [name for name, _ in there if prefix and not slash and known.count(name) == 1]
+        full = [f"{owner}/{name}" for name, owner in there]
+        return list(dict.fromkeys(name for name in here + plain + full if name.startswith(prefix)))[:100]
 
     def names(self) -> dict[str, list[str]]:
         """The names of all params, metrics, tags and experiments, for completion."""

@@ -184,7 +184,7 @@ class Labels:
             "DELETE FROM former_labels WHERE (name, number) IN (SELECT name, number FROM renamed_runs)"
         )
         connection.execute(
-            "UPDATE run_names SET last = max(last, r.most) FROM"
+            "UPDATE run_names SET last = max(last, r.most), origin = NULL FROM"
             " (SELECT name, max(number) AS most FROM renamed_runs GROUP BY name) AS r WHERE r.name = run_names.id"
         )
         connection.execute("DROP TABLE temp.renamed_runs")
