@@ -18,7 +18,7 @@ SHOWN = 20
 """Violations that are printed; one defect can cause thousands."""
 
 
-ENOUGH = 0.25
+ENOUGH = 0.1
 """Of so many of its trials a campaign that its budget ended has to have come, else it shows too little."""
 
 _Trial = TypeVar("_Trial")

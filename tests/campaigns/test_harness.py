@@ -96,10 +96,10 @@ def test_a_budget_ends_a_campaign_and_too_few_trials_are_a_failure(tmp_path: Pat
         return lambda order: Tally(trials=done)
 
     late = _order(tmp_path, deadline=0.0)
-    assert run(_made(act(2)), late) == 0
-    assert "over after 2 of 8 trials\n" in capsys.readouterr().out
-    assert run(_made(act(1)), late) == 5
-    assert "over after 1 of 8 trials; TOO FEW" in capsys.readouterr().out
+    assert run(_made(act(1)), late) == 0
+    assert "over after 1 of 8 trials\n" in capsys.readouterr().out
+    assert run(_made(act(0)), late) == 5
+    assert "over after 0 of 8 trials; TOO FEW" in capsys.readouterr().out
     assert run(_made(act(8)), late) == 0
     assert "over after" not in capsys.readouterr().out
 
