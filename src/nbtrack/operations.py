@@ -20,6 +20,7 @@ from typing import Any, Protocol, cast
 
 from nbtrack.entities.bundles import Export, Merge
 from nbtrack.entities.columns import MetricCurve, RunColumns
+from nbtrack.entities.deaths import LeftRun
 from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Collection, Curated, Deletion, Trash, Usage
@@ -94,6 +95,8 @@ OPERATIONS: dict[str, Operation] = {
         Operation("bundles.write", Export),
         Operation("merging.merge", Merge, decision=True),
         Operation("retention.collect", Collection, decision=True),
+        Operation("deaths.left", list[LeftRun]),
+        Operation("deaths.tell", int, decision=True),
         Operation("space.measure", Usage),
     )
 }

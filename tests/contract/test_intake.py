@@ -257,6 +257,26 @@ def test_given_steps_and_counted_ones_keep_their_order(recording: Recording) -> 
     assert recording.service.runs.metric("forest-1", "other").steps == [0, 1, 10, 11, 3, 4]
 
 
+def test_runs_that_a_dead_process_left_open_are_told_once_to_their_experiment(recording: Recording) -> None:
+    ended, left = recording.run(), recording.run()
+    recording.run("other", "elsewhere")
+    log_many(recording, left, 3)
+    recording.journal.append(
+        records.RunEnded(run=ended, time=time.time_ns(), duration=1.0, status="finished")
+    )
+    recording.drain()
+    assert recording.service.deaths.left("study") == []
+    recording.store.connection.execute("UPDATE processes SET boot_id = 'before'")
+    recording.service.intake.bury()
+    (found,) = recording.service.deaths.left("study")
+    assert (found.name, found.points) == ("forest-2", 3)
+    assert [run.name for run in recording.service.deaths.left("elsewhere")] == ["other-1"]
+    recording.service.deaths.tell([found.process])
+    assert recording.service.deaths.left("study") == []
+    recording.service.intake.bury()
+    assert recording.service.deaths.left("study") == []
+
+
 def test_a_drain_that_is_asked_for_what_was_recorded_until_now_ends(recording: Recording) -> None:
     run = recording.run()
     log_many(recording, run, 100)

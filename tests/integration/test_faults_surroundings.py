@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 import nbtrack
+from nbtrack.keeper import connect
 
 DEEDS = {
     "reset": "%reset -f",
@@ -74,6 +76,31 @@ def test_a_run_that_was_open_when_its_kernel_was_restarted_is_interrupted(kernel
     kernel.run("%load_ext nbtrack")
     assert kernel.run("%%track +long\nlr = 1").line.startswith("long-1")
     assert runs.get("long-1").status == "finished"
+
+
+def test_what_a_dead_kernel_left_open_is_told_once(start_kernel: Any, folder: Path) -> None:
+    killed = start_kernel()
+    killed.run("%load_ext nbtrack")
+    killed.run("%track start forest")
+    killed.run("import nbtrack\nfor n in range(1_204):\n    nbtrack.log(loss=n)")
+    killed.kill()
+    kernel = start_kernel()
+    kernel.run("%load_ext nbtrack")
+    deadline = time.monotonic() + 60
+    while not (displays := kernel.run("1 + 1").displays) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    (shown,) = displays
+    assert re.fullmatch(
+        r"forest-1 was left running by a process that died at \d\d:\d\d; shown as crashed; 1,204 points kept",
+        shown["text/plain"],
+    )
+    proxy = connect(folder / ".nbtrack")
+    while proxy.ask("deaths.left", experiment=folder.name) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    kernel.run("%reload_ext nbtrack")
+    for _ in range(3):
+        assert kernel.run("1 + 1").displays == []
+    assert kernel.run("%%track +forest\nlr = 1").line.startswith("forest-1")
 
 
 def test_a_clock_that_jumps_leaves_order_and_durations_right(kernel: Any, folder: Path) -> None:

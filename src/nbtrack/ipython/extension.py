@@ -12,6 +12,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from nbtrack.config import Settings
 from nbtrack.errors import NbtrackError
+from nbtrack.ipython.deaths import LeftRuns
 from nbtrack.ipython.header import HeaderTransformer
 from nbtrack.ipython.hooks import CellHooks
 from nbtrack.ipython.magics import TrackMagics
@@ -49,6 +50,8 @@ class Extension:
             return
         self.hooks = CellHooks(shell, session, self.transformer, self.own_path)
         self.hooks.notebook = notebook
+        self.hooks.left_runs = LeftRuns(session)
+        self.hooks.left_runs.look()
         atexit.register(self.hooks.close)  # before the session's own end, which was registered earlier
         self.magics.hooks = self.hooks
         shell.input_transformers_cleanup.append(self.transformer)

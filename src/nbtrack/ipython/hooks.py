@@ -17,6 +17,7 @@ from nbtrack.capture.cells import CellCapture, CellStart
 from nbtrack.capture.recorder import ActiveRun
 from nbtrack.capture.secrets import is_kept_out
 from nbtrack.errors import InvalidInput, NbtrackError
+from nbtrack.ipython.deaths import LeftRuns
 from nbtrack.ipython.executions import Execution, Executions, Frame
 from nbtrack.ipython.guard import guarded
 from nbtrack.ipython.header import DEFAULT_NAME, HeaderTransformer, RunRequest, find_header, parse_request
@@ -53,6 +54,7 @@ class CellHooks:
         self._metrics: dict[str, float] = {}
         self._threads = CellThreads()
         self.place = StorePlace(session)
+        self.left_runs: LeftRuns | None = None
         session.thread_run = self._threads.run
         session.open_run = self._open_run
         session.experiment_name = self._experiment_name
@@ -271,6 +273,7 @@ class CellHooks:
         """A cell whose beginning was not seen: the one that loaded the extension."""
         frame = self._begin(info.raw_cell, info.raw_cell, getattr(info, "cell_id", None))
         frame.capture.end(cell_end(result, 0.0, []), None)
+        self._tell()
 
     def _end(self, frame: Frame, result: Any) -> None:
         duration = time.perf_counter() - frame.began
@@ -298,6 +301,7 @@ class CellHooks:
         if frame.problem is not None:
             show_problem(frame.problem)
         if run is None:
+            self._tell()
             return
         self._metrics.update(frame.capture.metrics)
         for model in frame.capture.models.values():
@@ -306,9 +310,16 @@ class CellHooks:
         if frame.ends_run and settings["line"]:
             with self.own_path.imports():
                 show_line(session, run, end.outcome, duration, self.place.trouble())
+        self._tell()
         session.proxy.reap()
         if not session.proxy.is_up():
             session.proxy.start()
+
+    def _tell(self) -> None:
+        """Tell of runs that an earlier process left open, once that is known."""
+        if self.left_runs is not None:
+            with self.own_path.imports():
+                self.left_runs.show()
 
     def _outputs(self, frame: Frame, result: Any) -> list[dict[str, Any]]:
         """What the cell has shown; a shell that keeps it in another way costs the outputs, not the run's end."""

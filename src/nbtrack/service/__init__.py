@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nbtrack.service.backups import Backups
     from nbtrack.service.bundles import Bundles
     from nbtrack.service.curation import Curation
+    from nbtrack.service.deaths import Obituary
     from nbtrack.service.intake import Intake
     from nbtrack.service.merging import Merger
     from nbtrack.service.models import Models
@@ -72,6 +73,7 @@ class Service:
     search: Search
     retention: Collector
     space: Space
+    deaths: Obituary
 
     def rest(self) -> None:
         """Let go of what only makes the next answer faster."""
@@ -96,6 +98,7 @@ class Service:
             "search": self.search,
             "retention": self.retention,
             "space": self.space,
+            "deaths": self.deaths,
         }
         return nouns[name]
 
@@ -105,6 +108,7 @@ def open_service(store: Store, keeper: str) -> Service:
     from nbtrack.service.backups import Backups
     from nbtrack.service.bundles import Bundles
     from nbtrack.service.curation import Curation
+    from nbtrack.service.deaths import Obituary
     from nbtrack.service.intake import Intake
     from nbtrack.service.merging import Merger
     from nbtrack.service.models import Models
@@ -140,4 +144,5 @@ def open_service(store: Store, keeper: str) -> Service:
         search=Search(store),
         retention=collector,
         space=Space(store, collector),
+        deaths=Obituary(store),
     )

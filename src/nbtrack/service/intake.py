@@ -198,7 +198,8 @@ class Intake:
                 path = journals.path(name)
                 moment = (journal.last_time(path) if path.exists() else None) or now_ns()
                 with self._store.transaction():
-                    self._store.runs.crash(process, moment)
+                    if self._store.runs.crash(process, moment):
+                        self._store.deaths.note(process, moment)
                     journals.end_process(process, moment)
         for group in journals.groups():
             if journals.has_ended(process_of(group[0])):

@@ -15,6 +15,7 @@ from nbtrack.store.artifacts import Artifacts
 from nbtrack.store.audit import Audit
 from nbtrack.store.blobs import Blobs
 from nbtrack.store.curation import Curation
+from nbtrack.store.deaths import Deaths
 from nbtrack.store.executions import Executions
 from nbtrack.store.journals import Journals
 from nbtrack.store.labels import Labels
@@ -54,6 +55,7 @@ class Store:
         self.models = Models(self.connection, self.metrics)
         self.trash = Trash(self.connection)
         self.audit = Audit(self.connection)
+        self.deaths = Deaths(self.connection)
         self.origins = Origins(self.connection)
         self.held: set[str] = set()
         """What is being made of the content just now (see `hold`): while there is something, no blob may be removed."""

@@ -9,6 +9,7 @@ import apsw
 from nbtrack.errors import StoreCorrupt, StoreTooNew
 from nbtrack.store.columns import to_columns
 from nbtrack.store.curation import CURATION
+from nbtrack.store.deaths import DEATHS
 from nbtrack.store.deletion import DELETION
 from nbtrack.store.foundation import FOUNDATION
 from nbtrack.store.origins import ORIGINS
@@ -29,6 +30,7 @@ MIGRATIONS: list[tuple[str, Step]] = [
     ("0005_search", SEARCH),
     ("0006_curation", CURATION),
     ("0007_origins", ORIGINS),
+    ("0008_deaths", DEATHS),
 ]
 
 
