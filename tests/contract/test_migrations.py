@@ -139,6 +139,13 @@ def test_a_model_of_the_first_schema_is_what_it_was_and_may_be_renamed(service: 
     assert (model.description, model.tags) == ("", {})
 
 
+def test_what_was_there_before_stores_were_merged_is_of_this_store(service: Service) -> None:
+    assert service.runs.get("forest-3").row.origin is None
+    assert service.store.origins.of_run("01") is None
+    assert service.store.origins.own().id == "s"
+    assert service.store.connection.execute("SELECT origin FROM run_names").fetchall() == [(None,)]
+
+
 def test_numbers_go_on_where_they_were(service: Service) -> None:
     with service.store.transaction():
         assert service.store.runs.next_number("quickstart", "forest")[1] == 8

@@ -84,7 +84,11 @@ class Merger:
         def finish(found: tuple[contextlib.ExitStack, _Opened, dict[str, Packed]]) -> Merge:
             stack, opened, packed = found
             with _refused(path), stack:
-                return self._take(opened, packed, dry_run)
+                try:
+                    return self._take(opened, packed, dry_run)
+                except BaseException:
+                    self._remove(packed)
+                    raise
 
         return Deferred(work, finish)
 
@@ -115,6 +119,13 @@ class Merger:
         return {
             digest: self._store.blobs.pack(digest, size, contents.content(digest)) for digest, size in new
         }
+
+    def _remove(self, packed: dict[str, Packed]) -> None:
+        """Remove the bulk of a merge that failed; gc does it later where something else is under way that may need it."""
+        if len(self._store.held) == 1:
+            for digest, blob in packed.items():
+                if blob.content is None and not self._store.blobs.has(digest):
+                    self._store.blobs.path(digest).unlink(missing_ok=True)
 
     def _take(self, opened: _Opened, packed: dict[str, Packed], dry_run: bool) -> Merge:
         arrivals = Arrivals(self._store, opened.contents)

@@ -47,7 +47,8 @@ _KNOWN = re.compile(
     r"|tombstones\.json|blobs/[0-9a-f]{64}"
 )
 _CHUNK = 1 << 20
-_LOCAL = struct.Struct("<4s26x")
+_LOCAL = struct.Struct("<4s3H4s3L2H")
+_LARGE = struct.Struct("<2H2Q")
 _END = struct.Struct("<4s4H2LH")
 _END64_SIZE = 20 + 56
 
@@ -97,7 +98,7 @@ class Bundle:
             self._zip = zipfile.ZipFile(file)
         except ValueError as problem:
             raise self.unsafe(f"its list of members cannot be read ({problem})") from None
-        self._infos = self._check_list(self._zip.infolist(), self._zip.start_dir)
+        self._infos = self._check_list(file, self._zip.infolist(), self._zip.start_dir)
         self.manifest = self._read_manifest()
         self.members = self._check_manifest()
 
@@ -237,7 +238,9 @@ class Bundle:
         if count > MOST_MEMBERS or size > 200 * max(count, 1):
             raise self.unsafe(f"it has more members than any bundle ({count:,})")
 
-    def _check_list(self, infos: list[zipfile.ZipInfo], end: int) -> dict[str, zipfile.ZipInfo]:
+    def _check_list(
+        self, file: IO[bytes], infos: list[zipfile.ZipInfo], end: int
+    ) -> dict[str, zipfile.ZipInfo]:
         found: dict[str, zipfile.ZipInfo] = {}
         folded: set[str] = set()
         total = 0
@@ -257,11 +260,13 @@ class Bundle:
             total += info.file_size
         if total > RATIO * self.size + SPARE:
             raise self.unsafe(f"it would unpack to {total:,} bytes from {self.size:,}")
-        self._check_places(infos, end)
+        self._check_places(file, infos, end)
         return found
 
     def _check_name(self, name: str) -> None:
         shown = repr(name[:80])
+        if not name:
+            raise self.unsafe("it has a member without a name")
         if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
             raise self.unsafe(f"its member {shown} has an absolute path")
         if "\\" in name or any(unicodedata.category(character)[0] == "C" for character in name):
@@ -281,15 +286,30 @@ class Bundle:
         if info.compress_type == zipfile.ZIP_STORED and info.compress_size != info.file_size:
             raise self.unsafe(f"its member {shown} is larger or smaller than it says")
 
-    def _check_places(self, infos: list[zipfile.ZipInfo], end: int) -> None:
-        """Members stand one after the other, so that none is part of another and nothing hides between them."""
+    def _check_places(self, file: IO[bytes], infos: list[zipfile.ZipInfo], end: int) -> None:
+        """Members stand one after the other, so that none is part of another and nothing hides between them.
+
+        Each is told twice, at its own place and in the list at the end: both must say the same.
+        """
         position = 0
         for info in sorted(infos, key=lambda info: info.header_offset):
-            least = info.header_offset + _LOCAL.size + len(info.orig_filename.encode()) + info.compress_size
-            if info.header_offset != position and not position <= info.header_offset <= position + 32:
+            if info.header_offset != position:
                 raise self.unsafe(f"its member {info.orig_filename!r} is not where it should be")
-            position = least
-        if not position <= end <= position + 32:
+            name = info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437")
+            file.seek(position)
+            mark, _, flags, method, _, checksum, packed, size, length, more = _LOCAL.unpack(
+                file.read(_LOCAL.size)
+            )
+            told = file.read(length)
+            if packed == size == 0xFFFFFFFF and more == _LARGE.size:
+                kind, _, size, packed = _LARGE.unpack(file.read(_LARGE.size))
+                more = 0 if kind == 1 else more
+            at_place = (mark, told, flags, method, checksum, packed, size, more)
+            listed = (b"PK\x03\x04", name, info.flag_bits, info.compress_type, info.CRC, info.compress_size)
+            if at_place != (*listed, info.file_size, 0):
+                raise self.unsafe(f"its member {info.orig_filename!r} differs from what its list says")
+            position = file.tell() + info.compress_size
+        if position != end:
             raise self.unsafe("there is something between its members and their list")
 
     def _read_manifest(self) -> Manifest:
