@@ -118,7 +118,9 @@ def parser() -> Lark:
     """The parser of the language; the first call takes a tenth of a second."""
     from lark import Lark
 
-    return Lark(_GRAMMAR, parser="lalr", maybe_placeholders=False)
+    made = Lark(_GRAMMAR, parser="lalr", maybe_placeholders=False)
+    made.parse("x > 0")  # lark compiles its terminals when it reads for the first time
+    return made
 
 
 def _bound(text: str) -> None:
