@@ -326,6 +326,7 @@ def texts(store: Path) -> dict[str, float]:
     """Full text: a word of one cell, of some, of all, and a phrase."""
     client, run = _client(store)
     client.runs.get(run)
+    time.sleep(READY)
     found = {"word first": milliseconds(lambda: client.search("learner77"))}
     for name, text in (
         ("rare", "learner78"),
@@ -465,6 +466,7 @@ def curves(store: Path) -> dict[str, float]:
 
     client, _ = _client(store)
     run = client.runs.get("curve-1")
+    time.sleep(READY)
 
     def whole() -> Any:
         return run.metric("loss").values
