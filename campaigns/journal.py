@@ -78,25 +78,22 @@ class Journal:
 
 def run(order: Order) -> Tally:
     """Cut each journal at every byte, then flip as many bits as there are trials."""
-    logging.getLogger("nbtrack").addHandler(
-        logging.NullHandler()
-    )  # each damaged frame has its line in a keeper's log
+    # each damaged frame has its line in a keeper's log
+    logging.getLogger("nbtrack").addHandler(logging.NullHandler())
     logging.getLogger("nbtrack").propagate = False
     tally = Tally()
     journals = [write(form, order) for form in FORMS]
     path = order.folder / "trial.journal"
-    if order.only is None:
+    if order.only is None and not order.stop_early:  # a weakened build fails sooner by a flip
         for written in journals:
             cut_everywhere(written, path, tally)
-            if order.stop_early and not tally.holds:
-                return tally
     for number in order.numbers():
+        if order.is_over():
+            break
         chance = order.chance("flip", number)
         flip(chance.choice(journals), path, tally, chance, number, drained=number % IN_A_STORE == 0)
         tally.trials += 1
         order.look(tally)
-        if order.is_over():
-            break
     return tally
 
 
@@ -310,7 +307,7 @@ CAMPAIGN = Campaign(
     run=run,
     short=10_000,
     long=200_000,
-    minutes=1.0,
+    minutes=1.5,
     weakenings=(
         Weakening(
             "the checksum of a frame is ignored",
