@@ -124,7 +124,7 @@ def test_records_that_still_arrive_do_not_undo_a_rename(owned: OwnedStore) -> No
         owned.store.runs.set_tags(run, {"late": "1"})
         owned.store.runs.end(records.RunEnded(run=run, time=time.time_ns(), duration=1.0, status="finished"))
     detail = owned.service.runs.get(run)
-    assert (detail.row.experiment, detail.row.name, detail.pinned) == ("final", "chosen-1", True)
+    assert (detail.row.experiment, detail.row.name, detail.row.pinned) == ("final", "chosen-1", True)
     assert detail.row.tags == {"stage": "kept", "late": "1"}
     assert detail.notes == ["While it runs."]
     assert owned.service.runs.outcome(run).name == "chosen-1"
@@ -318,6 +318,7 @@ def test_a_pinned_run_is_safe_from_a_delete_until_it_is_unpinned(owned: OwnedSto
     owned.service.curation.pin(True, ["forest-1"])
     assert owned.store.connection.execute("SELECT pinned FROM runs").fetchall() == since
     assert owned.service.runs.select("pinned", None) == [run]
+    assert [row.pinned for row in owned.service.runs.search().runs] == [True]
     with pytest.raises(Conflict, match="pinned"):
         owned.service.trash.delete(runs=[run])
     owned.service.curation.pin(False, [run])
@@ -364,7 +365,7 @@ def test_runs_and_models_are_curated_in_python(owned: OwnedStore) -> None:
     run.note("two", replace=1)
     run.pin()
     detail = run.detail
-    assert (detail.row.experiment, run.name, run.notes, detail.pinned) == (
+    assert (detail.row.experiment, run.name, run.notes, detail.row.pinned) == (
         "final",
         "baseline-1",
         ["two"],
@@ -374,7 +375,7 @@ def test_runs_and_models_are_curated_in_python(owned: OwnedStore) -> None:
     assert detail.former == ["study/baseline-1", "study/forest-1"]
     run.untag("good")
     run.unpin()
-    assert (run.tags, run.detail.pinned) == ({"stage": "2"}, False)
+    assert (run.tags, run.detail.row.pinned) == ({"stage": "2"}, False)
     assert runs.tag(filter="number > 1", tags={"late": True}).names == ["study/forest-2", "study/forest-3"]
     assert runs.untag("forest-2", tags=["late"]).names == ["study/forest-2"]
     assert runs.rename("forest-2", to="x").names == ["study/x-1"]

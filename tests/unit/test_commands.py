@@ -315,7 +315,18 @@ def test_the_current_experiment_is_meant_unless_said_otherwise() -> None:
 def test_runs_as_json_is_a_list_of_objects() -> None:
     view = run_command(["runs", "--json"], Store())
     runs = json.loads(to_text(view))
-    fields = ["id", "name", "experiment", "status", "started", "duration", "params", "metrics", "tags"]
+    fields = [
+        "id",
+        "name",
+        "experiment",
+        "status",
+        "started",
+        "duration",
+        "params",
+        "metrics",
+        "tags",
+        "pinned",
+    ]
     assert [list(run) for run in runs] == [fields, fields]
     assert runs[0]["metrics"] == {"accuracy": "NaN"}
     assert runs[0]["status"] == "finished"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 
@@ -382,6 +383,19 @@ def test_one_run_shows_all() -> None:
     empty = View(kind="runs", content=RunTable(store="s", version=1, total=0))
     assert to_text(empty) == "No runs."
     check_html(to_html(empty))
+
+
+def test_what_a_person_said_of_a_run_is_shown() -> None:
+    said = RunDetail(row=replace(RUNS[0], pinned=True), notes=["first\nsecond <b>"], former=["a/old-1"])
+    view = View(kind="run", content=said)
+    text, html = to_text(view), to_html(view)
+    assert "note: first\n      second <b>" in text
+    assert "second &lt;b&gt;" in html
+    for shown in ("delete and gc pass over it", "a/old-1"):
+        assert shown in text
+        assert shown in html
+    table = RunTable(store="s", version=1, total=2, runs=[said.row, RUNS[1]])
+    assert "pinned" in to_text(View(kind="runs", content=table), width=200)
 
 
 def test_ten_thousand_params_are_bounded() -> None:

@@ -28,6 +28,7 @@ export interface RunRow {
   notebook: string | null;
   cell_id: string | null;
   origin: string | null;
+  pinned: boolean;
 }
 
 /**
@@ -101,7 +102,6 @@ export interface RunDetail {
   snapshot: string | null;
   notes: string[];
   former: string[];
-  pinned: boolean;
 }
 
 /**

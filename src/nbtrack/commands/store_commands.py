@@ -26,7 +26,18 @@ from nbtrack.entities.snapshots import Snapshot
 from nbtrack.operations import to_json, to_plain
 from nbtrack.render.views import View
 
-_RUN_FIELDS = ("id", "name", "experiment", "status", "started", "duration", "params", "metrics", "tags")
+_RUN_FIELDS = (
+    "id",
+    "name",
+    "experiment",
+    "status",
+    "started",
+    "duration",
+    "params",
+    "metrics",
+    "tags",
+    "pinned",
+)
 _SEPARATOR = re.compile(r",(?=(?:[^`\"]|`[^`]*`|\"[^\"]*\")*$)")
 
 F = TypeVar("F", bound=Callable[..., Any])

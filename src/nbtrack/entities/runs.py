@@ -43,6 +43,7 @@ class RunRow:
     notebook: str | None = None
     cell_id: str | None = None
     origin: str | None = None
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,6 @@ class RunDetail:
     snapshot: str | None = None
     notes: list[str] = field(default_factory=list)
     former: list[str] = field(default_factory=list)
-    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

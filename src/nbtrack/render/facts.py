@@ -13,6 +13,8 @@ from nbtrack.render.numbers import column, duration_text, number, size, values, 
 
 Facts = list[tuple[str, str]]
 
+_MOST_OF_A_NOTE = 2000
+
 
 def run_facts(detail: RunDetail, now: datetime | None = None) -> Facts:
     """The head of a run: how it stands, when it ran, on what code."""
@@ -23,7 +25,7 @@ def run_facts(detail: RunDetail, now: datetime | None = None) -> Facts:
         ("started", when(row.started, now) + took),
         ("experiment", visible(row.experiment, 200)),
         ("from", visible(row.origin or "", 100)),
-        ("pinned", "yes: delete and gc pass over it" if detail.pinned else ""),
+        ("pinned", "yes: delete and gc pass over it" if row.pinned else ""),
         ("formerly", ", ".join(visible(name, 100) for name in detail.former[:10])),
         ("notebook", visible(row.notebook or "", 300)),
         ("id", visible(row.id, 80)),
@@ -35,6 +37,12 @@ def run_facts(detail: RunDetail, now: datetime | None = None) -> Facts:
     if detail.python:
         items.append(("python", f"{visible(detail.python, 60)} · {len(detail.packages):,} packages"))
     return [(name, text) for name, text in items if text]
+
+
+def note_lines(note: str) -> list[str]:
+    """A note as lines, of which the first says that it is one."""
+    first, *others = visible(note, _MOST_OF_A_NOTE, keep="\n").split("\n")
+    return [f"note: {first}", *(f"      {text}" for text in others)]
 
 
 def model_facts(version: ModelVersion, now: datetime | None = None) -> Facts:

@@ -60,6 +60,8 @@ def grid(table: RunTable, now: datetime | None = None) -> Grid:
         columns.append(Column("experiment", experiments, "run"))
     if any(run.origin for run in runs):
         columns.append(Column("from", [visible(run.origin or "", NAME_LIMIT) for run in runs], "run"))
+    if any(run.pinned for run in runs):
+        columns.append(Column("pinned", ["pinned" if run.pinned else "" for run in runs], "run"))
     columns += _varying(runs, "metric", lambda run: run.metrics, folded)
     columns += _varying(runs, "param", lambda run: run.params, folded)
     columns += _varying(runs, "tag", lambda run: run.tags, folded)

@@ -20,6 +20,7 @@ from nbtrack.render.facts import (
     difference_cells,
     model_descriptions,
     model_facts,
+    note_lines,
     run_facts,
     status_facts,
 )
@@ -175,7 +176,7 @@ def _run(detail: RunDetail) -> str:
         sections += [heading(title), source_html(cell.source, 60)]
     if detail.traceback:
         sections += [heading("traceback"), source_html("\n".join(detail.traceback.splitlines()[-20:]), 20)]
-    return "".join([*sections, *(quiet(f"note: {note}") for note in detail.notes)])
+    return "".join([*sections, *(quiet(text) for note in detail.notes for text in note_lines(note))])
 
 
 def _values(title: str, items: Iterable[tuple[str, str]], right: bool = False) -> list[str]:

@@ -20,6 +20,7 @@ from nbtrack.render.facts import (
     difference_cells,
     model_descriptions,
     model_facts,
+    note_lines,
     run_facts,
     status_facts,
 )
@@ -152,7 +153,7 @@ def _run(detail: RunDetail, width: int, now: datetime | None) -> list[Text]:
         last = [text for text in detail.traceback.splitlines() if text.strip()][-12:]
         lines += [line(), line("traceback", style="bold")]
         lines += [line("  ", visible(text, max(width, 80)), style="red") for text in last]
-    notes = [line("note: ", visible(note, 300), style="yellow") for note in detail.notes]
+    notes = [line(text, style="yellow") for note in detail.notes for text in note_lines(note)]
     return [*lines, *([line()] if notes else []), *notes]
 
 

@@ -201,7 +201,6 @@ class Runs:
             snapshot=snapshot.id if snapshot else None,
             notes=store.runs.notes(run),
             former=store.labels.former(run),
-            pinned=store.curation.is_pinned(run),
         )
 
     def compare(self, runs: list[str], experiment: str | None = None) -> Comparison:

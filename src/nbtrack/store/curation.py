@@ -55,10 +55,6 @@ class Curation:
             (moment, run),
         )
 
-    def is_pinned(self, run: str) -> bool:
-        """Whether a run (by id) is pinned."""
-        return self._one("SELECT 1 FROM runs WHERE id = ? AND pinned IS NOT NULL", (run,)) is not None
-
     def change_note(self, run: str, index: int, note: str | None) -> bool:
         """Write another note of a run in the place of the one at `index` (from 0), or remove that; whether there is one."""
         row = self._one(

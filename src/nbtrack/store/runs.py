@@ -37,9 +37,9 @@ def _text(column: str) -> str:
 _ORIGIN = "(SELECT mark FROM run_origins JOIN origins ON origins.id = run_origins.origin WHERE run = runs.id)"
 _COLUMNS = (
     f"runs.key, runs.id, {LABEL}, experiments.name, runs.status, runs.started, runs.duration, "
-    f"{_text('notebook')}, {_text('cell')}, {_ORIGIN}"
+    f"{_text('notebook')}, {_text('cell')}, {_ORIGIN}, runs.pinned IS NOT NULL"
 )
-_OWN = 10
+_OWN = 11
 """How many columns `_COLUMNS` names."""
 
 _AT_ONCE = 500
@@ -358,7 +358,7 @@ class Runs:
 
 
 def _run_row(own: Sequence[Any], values: list[tuple[tuple[Kind, str], Any]]) -> RunRow:
-    _, run, label, experiment, status, started, duration, notebook, cell_id, origin = own
+    _, run, label, experiment, status, started, duration, notebook, cell_id, origin, pinned = own
     by_kind: dict[Kind, dict[str, Any]] = {"param": {}, "metric": {}, "tag": {}}
     for (kind, name), value in values:
         if value is not None:
@@ -376,4 +376,5 @@ def _run_row(own: Sequence[Any], values: list[tuple[tuple[Kind, str], Any]]) -> 
         notebook=notebook,
         cell_id=cell_id,
         origin=origin,
+        pinned=bool(pinned),
     )
