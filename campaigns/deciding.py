@@ -64,6 +64,7 @@ class Machine(Recording):
         self.deletions: list[Deletion] = []
         self.versions: list[Version] = []
         self.given: dict[str, int] = {}
+        self.exported: str | None = None
         super().__init__()
 
     @rule(data=st.data(), name=NAMES)
@@ -185,6 +186,22 @@ class Machine(Recording):
                 del self.runs[run.id]
         self.versions = [version for version in self.versions if not version.trashed]
         self.deletions.clear()
+
+    @rule()
+    def export(self) -> None:
+        """Write all that has ended to a bundle; the one before is replaced."""
+        bundle = str(self.place.with_suffix(".bundle"))
+        if not any(run.status != "running" and not run.trashed for run in self.runs.values()):
+            return
+        made = self.ask("bundles.write", path=bundle, everything=True, force=True)
+        self.exported = made.path
+
+    @precondition(lambda self: self.exported is not None)
+    @rule()
+    def merge(self) -> None:
+        """Merge what was exported, however long ago: the store has it, or has deleted it since."""
+        done = self.ask("merging.merge", path=self.exported)
+        assert (done.added, done.versions, done.renamed) == (0, 0, {}), done
 
     @rule(data=st.data())
     def save_model(self, data: st.DataObject) -> None:

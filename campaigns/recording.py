@@ -152,6 +152,7 @@ class Recording(RuleBasedStateMachine):
             self.end_process()
             self.close_keeper()
             shutil.rmtree(self.place, ignore_errors=True)
+            self.place.with_suffix(".bundle").unlink(missing_ok=True)
 
     def look_once_more(self) -> None:
         """Compare all of the store with the model."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import shutil
 import subprocess
 import time
@@ -111,6 +112,7 @@ def run(order: Order) -> Tally:
             with (
                 patch.object(processes, "is_alive", Lives.is_alive),
                 patch.object(models, "convert_in_child", _convert),
+                patch.object(os, "fsync", lambda file: None),
             ):
                 _run_batch(order, tally, number, Machine, BATCH // STEPS)
         tally.trials = tally.acknowledged
