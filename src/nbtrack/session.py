@@ -41,7 +41,7 @@ from nbtrack.store.location import (
     not_writable,
 )
 from nbtrack.store.processes import this_process, user_name
-from nbtrack.store.segments import sync_folder
+from nbtrack.store.unsynced import Unsynced
 from nbtrack.version import __version__
 from nbtrack.watch import Watch
 
@@ -87,6 +87,7 @@ class Session:
         self._environment: str | None = None
         self.redaction = Redaction()
         """What keeps secrets out of all that is written."""
+        self._strict = False
 
     @property
     def run(self) -> ActiveRun | None:
@@ -129,8 +130,9 @@ class Session:
             processes.Finalize(None, self.close, exitpriority=0)  # a forked worker ends without atexit
 
     def _begin_journal(self) -> None:
-        strict = self.settings["durability"] == "power"
-        self.journal = JournalWriter(self.store / "journal" / (self.process + SUFFIX), strict=strict)
+        self._strict = self.settings["durability"] == "power"
+        self.journal = JournalWriter(self.store / "journal" / (self.process + SUFFIX), strict=self._strict)
+        self.unsynced = Unsynced(self.store / "incoming")
         try:
             self.journal.open()
         except OSError as problem:
@@ -138,22 +140,27 @@ class Session:
         self.proxy.journal, self.proxy.before = self.process, self.save
         self.recorder = Recorder(
             self.append,
-            self.store / "incoming",
+            self.unsynced.folder,
             self.process,
             lambda: int(self.settings["model_limit"]),
             self._journal_here,
             self.redaction,
         )
         self.journal.append(_process_started(self.process, this_process()))
-        self._watch = Watch(self.journal, self.proxy, self._settle, self.note_problem)
+        self._watch = Watch(self.journal, self.unsynced, self.proxy, self._settle, self.note_problem)
         self._watch.start()
 
     def append(self, record: Record) -> int:
-        """Write a record to the journal, without secrets; never raises and never waits for the disk."""
+        """Write a record to the journal, without secrets; never raises, and waits for the disk only on request."""
         journal = self._journal_here()
         record, note = self.redaction.clean(record)
         if note is not None:
             journal.append(note)
+        if (file := getattr(record, "file", None)) is not None:
+            self.unsynced.add(file)
+            if self._strict:
+                with contextlib.suppress(OSError):  # told by the watch, which tries again
+                    self.unsynced.sync()
         position = journal.append(record)
         if journal.problem is not None:
             self.note_problem(f"the journal cannot be written: {journal.problem}")
@@ -313,11 +320,11 @@ class Session:
             If something could not be written.
         """
         self.recorder.pending.settle()
-        self.journal.sync()
         self.recorder.bulk.bring()
+        self.unsynced.sync()
+        self.journal.sync()
         if self.recorder.bulk.problem is not None:
             raise self.recorder.bulk.problem
-        sync_folder(self.store / "incoming")
 
     def _settle(self) -> None:
         self.recorder.pending.settle(wait=True)
@@ -359,6 +366,8 @@ class Session:
         self._watch.end()
         self.recorder.pending.settle()
         self._give_up()
+        with contextlib.suppress(OSError):
+            self.flush()  # nobody else does it if the keeper is away
         self.journal.close()
         self.pointer.close()
         self.proxy.close()

@@ -1,7 +1,7 @@
 """The thread beside the person's code that does what a log call must not wait for.
 
-It wakes once a second, and when the journal wants its next file: has that ready before it is needed, takes tensors' values
-that a device had not finished, syncs what no keeper takes in, and starts a keeper again that has died.
+It wakes four times a second, and when the journal wants its next file: has that ready before it is needed, takes tensors'
+values that a device had not finished, syncs what no keeper takes in, and starts a keeper again that has died.
 """
 
 from __future__ import annotations
@@ -14,8 +14,13 @@ from collections.abc import Callable
 
 from nbtrack.keeper.proxy import KeeperProxy
 from nbtrack.store.journal_writer import JournalWriter
+from nbtrack.store.unsynced import Unsynced
 
-INTERVAL = 1.0
+INTERVAL = 0.25
+"""Seconds between two looks: what is older than a second must survive a power cut, and a sync takes its time."""
+
+UP_FOR = 1.0
+"""Seconds for which a keeper that was up counts as up."""
 
 LONGEST_PAUSE = 60.0
 """Seconds between two starts of a keeper that does not come to stay."""
@@ -35,11 +40,13 @@ class Watch:
     def __init__(
         self,
         journal: JournalWriter,
+        unsynced: Unsynced,
         proxy: KeeperProxy,
         settle: Callable[[], object],
         note: Callable[[str], object],
     ) -> None:
         self._journal = journal
+        self._unsynced = unsynced
         self._proxy = proxy
         self._settle = settle
         self._note = note
@@ -79,15 +86,22 @@ class Watch:
                 self._note(f"{type(problem).__name__}: {problem}")
 
     def look(self) -> None:
-        """What is done once a second."""
-        self._settle()
-        behind = self._journal.secure()
+        """What is done at each interval."""
+        behind = True
+        try:
+            self._unsynced.sync(INTERVAL)
+            behind = self._journal.secure()
+        except OSError as problem:
+            self._note(f"what was recorded cannot be made safe from a power cut: {problem}")
         if self._journal.problem is not None:
             self._note(f"the journal cannot be written: {self._journal.problem}")
         if not behind:
             self._pause = 2.0
-        elif time.monotonic() >= self._start_at and not self._proxy.is_up():
-            self._start_at = time.monotonic() + self._pause
-            self._pause = min(LONGEST_PAUSE, self._pause * 2)
-            self._proxy.start()
+        elif time.monotonic() >= self._start_at:
+            self._start_at = time.monotonic() + UP_FOR
+            if not self._proxy.is_up():
+                self._start_at = time.monotonic() + self._pause
+                self._pause = min(LONGEST_PAUSE, self._pause * 2)
+                self._proxy.start()
         self._proxy.reap()
+        self._settle()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import zlib
 from array import array
 from collections.abc import Iterator
 from datetime import datetime
@@ -313,7 +314,64 @@ def test_many_points_travel_in_a_file_and_a_damaged_one_is_told(recording: Recor
     series = recording.service.runs.metric("forest-1", "loss")
     assert (series.steps, series.values) == ([3, 9], [1.0, 2.5])
     detail = recording.service.runs.get("forest-1")
-    assert "2 points of other were damaged on its way." in str(detail.notes)
+    assert "A part of other (2 points) was damaged on its way." in str(detail.notes)
+    assert list(recording.store.incoming.iterdir()) == []
+
+
+@pytest.mark.parametrize("left", [0, 5])
+def test_files_that_a_power_cut_left_empty_or_short_are_told_and_cost_nothing_else(
+    recording: Recording, left: int
+) -> None:
+    run = recording.run()
+    recorder = Recorder(recording.journal.append, recording.store.incoming, recording.process, lambda: 0)
+    active = ActiveRun(run, "forest", "study")
+    recorder.artifact(active, b"content", "a.bin")
+    recorder.log_series(active, "loss", [1.0, 2.5])
+    outputs = json.dumps([{"output_type": "stream", "name": "stdout", "text": "much"}]).encode()
+    for name, content in (("cell", outputs), ("older", outputs), ("notebook", b"{}" * 20)):
+        (recording.store.incoming / name).write_bytes(content)
+    for number, (name, checksum) in enumerate((("cell", zlib.crc32(outputs)), ("older", None))):
+        recording.journal.append(
+            records.CellExecuted(
+                execution=new_id(),
+                process=recording.process,
+                time=time.time_ns() + number,
+                duration=0.1,
+                source=f"{name} = 1",
+                outcome="ok",
+                run=run,
+                file=name,
+                checksum=checksum,
+            )
+        )
+    recording.journal.append(
+        records.SnapshotTaken(
+            snapshot=new_id(),
+            run=run,
+            process=recording.process,
+            time=time.time_ns(),
+            notebook="a.ipynb",
+            file="notebook",
+            checksum=zlib.crc32(b"{}" * 20),
+        )
+    )
+    recording.journal.append(records.RunNoted(run=run, note="the end"))
+    for path in recording.store.incoming.iterdir():
+        os.truncate(path, left)
+    recording.drain()
+    assert recording.store.journals.problems() == []
+    detail = recording.service.runs.get("forest-1")
+    (artifact,) = detail.artifacts
+    assert (artifact.digest, artifact.note) == (None, "its content was lost before it was stored")
+    told = str(detail.notes)
+    assert "The content of a.bin was lost before it was stored." in told
+    assert "A part of loss (2 points) was lost before it was stored." in told
+    assert f"The notebook's file was {'damaged on its way' if left else 'lost before it was stored'}" in told
+    assert "the end" in told
+    digests = recording.store.connection.execute("SELECT outputs FROM executions").fetchall()
+    shown = [recording.store.blobs.get(str(digest)).decode() for (digest,) in digests]
+    assert len(shown) == 2
+    assert all("[nbtrack: what this cell put out was" in text for text in shown)
     assert list(recording.store.incoming.iterdir()) == []
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from array import array
 from pathlib import Path
 
@@ -451,19 +452,83 @@ def test_what_the_keeper_leaves_lying_is_synced_once(
     monkeypatch.setattr(os, "fsync", lambda file: (synced.append(file), real(file))[1])
     series: dict[str, int] = {}
     writer.log("r", series, {"a": 1.0})
-    writer.secure()
-    assert synced == []  # it is younger than a second
-    assert writer.secure()
+    writer.secure(60)
+    assert synced == []  # it is younger
+    assert writer.secure(0)
     assert len(synced) == 2  # the file and its folder
     synced.clear()
-    writer.secure()
+    writer.secure(0)
     assert synced == []
-    if writer._map is not None:
-        writer.log("r", series, {"a": 2.0})
-        writer.secure()
-        tell_drained(tmp_path / "a.journal", writer.position)
-        assert not writer.secure()
-        assert synced == []
+    writer.log("r", series, {"a": 2.0})
+    tell_drained(tmp_path / "a.journal", writer.position)
+    assert not writer.secure(0)
+    writer.sync()
+    assert synced == []
+
+
+def test_what_waits_is_synced_as_soon_as_its_oldest_part_may_be_late(
+    writer: JournalWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [time.monotonic()]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    synced: list[float] = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(clock[0]))
+    series: dict[str, int] = {}
+    begun = clock[0]
+    writer.secure(0)
+    synced.clear()
+    for tick in range(1, 13):  # a keeper that has what was there at the look before, and is then far behind
+        clock[0] = begun + tick / 4
+        if tick <= 6:
+            tell_drained(tmp_path / "a.journal", writer.position)
+        else:
+            tell_drained(tmp_path / "a.journal", writer.position - 60)
+        writer.log("r", series, {"a": float(tick)})
+        writer.secure(0.4)
+    moments = sorted({moment - begun for moment in synced})
+    assert moments[0] > 1.5
+    assert all(
+        later - earlier <= 0.5 for earlier, later in zip([1.5, *moments], [*moments, 3.0], strict=True)
+    )
+
+
+def test_files_that_went_on_without_the_keeper_are_synced_and_let_go(
+    writer: JournalWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series: dict[str, int] = {}
+    for number in range(3):
+        writer.log("r", series, {"a": float(number)})
+        writer.append(records.RunNoted(run="r", note="x" * 1_200_000))
+    kept = len(writer._retired)
+    assert writer.secure(60) is False
+    assert len(writer._retired) == kept
+    assert writer.secure(0)
+    assert writer._retired == []
+    assert values_of(tmp_path) == [0.0, 1.0, 2.0]
+
+
+def test_what_waited_in_memory_is_synced_when_it_is_written(
+    writer: JournalWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: set[str] = set()
+    real = os.fsync
+
+    def sync(file: int) -> None:
+        synced.add(Path(f"/proc/self/fd/{file}").readlink().name)
+        real(file)
+
+    def full(*arguments: object, **options: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", sync)
+    series: dict[str, int] = {}
+    with monkeypatch.context() as disk:
+        disk.setattr(segments, "create", full)
+        disk.setattr("nbtrack.store.journal_writer._write_at", full)
+        for number in range(60_000):
+            writer.log("r", series, {"a": float(number)})
+    writer.sync()
+    assert synced >= {path.name for path in tmp_path.iterdir()}
 
 
 def test_strict_durability_waits_for_the_disk_in_each_call(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -109,7 +110,7 @@ class CellCapture:
             Names of variables that the person wants recorded as such.
         """
         self._learn_secrets()
-        outputs, file = self._bulk(end.outputs, output_limit)
+        outputs, file, checksum = self._bulk(end.outputs, output_limit)
         self._recorder.append(
             records.CellExecuted(
                 execution=new_id(),
@@ -125,6 +126,7 @@ class CellCapture:
                 traceback=end.traceback,
                 outputs=outputs,
                 file=file,
+                checksum=checksum,
             )
         )
         if run is not None:
@@ -167,8 +169,10 @@ class CellCapture:
             for name in self.source.stores:
                 redactor.learn(name, namespace.get(name))
 
-    def _bulk(self, outputs: list[dict[str, Any]], limit: int) -> tuple[list[dict[str, Any]], str | None]:
-        """Outputs for the journal, or the name of a file that holds them; what is over the limit leaves a visible mark."""
+    def _bulk(
+        self, outputs: list[dict[str, Any]], limit: int
+    ) -> tuple[list[dict[str, Any]], str | None, int | None]:
+        """Outputs for the journal, or the name and checksum of a file with them; what is over the limit leaves a mark."""
         kept, total = [], 0
         for output in outputs:
             size = _size(output)
@@ -178,16 +182,17 @@ class CellCapture:
             total += size
             kept.append(output)
         if total <= INLINE_OUTPUTS:
-            return kept, None
+            return kept, None, None
         file = self._recorder.incoming / new_id()
+        content = json.dumps(self._recorder.redaction.redactor.value(kept)).encode()
         try:
             file.touch(mode=0o600)
-            file.write_text(json.dumps(self._recorder.redaction.redactor.value(kept)), encoding="utf-8")
+            file.write_bytes(content)
         except OSError:
             with contextlib.suppress(OSError):
                 file.unlink(missing_ok=True)
-            return kept, None  # the journal goes on in memory
-        return [], file.name
+            return kept, None, None  # the journal goes on in memory
+        return [], file.name, zlib.crc32(content)
 
 
 def _size(output: dict[str, Any]) -> int:

@@ -69,6 +69,9 @@ class PointSink(Protocol):
 
 _FAR = 2**63 - 1
 
+_CHECKED = 1 << 24
+"""Bytes of an artifact up to which it takes a checksum along; what is larger is told by its size."""
+
 
 class Recorder:
     """Records runs of one process.
@@ -278,6 +281,7 @@ class Recorder:
                 format=form,
                 size=target.stat().st_size,
                 file=target.name,
+                checksum=_checksum(target),
             ),
         )
         return chosen
@@ -339,3 +343,7 @@ def _write_folder(source: Path, target: Path) -> None:
     except BaseException:
         target.with_name(f"{target.name}.zip").unlink(missing_ok=True)
         raise
+
+
+def _checksum(path: Path) -> int | None:
+    return zlib.crc32(path.read_bytes()) if path.stat().st_size <= _CHECKED else None

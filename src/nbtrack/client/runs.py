@@ -126,7 +126,8 @@ class Run:
             if item.name == name:
                 if item.digest is None:
                     raise NotFound(
-                        f"{name} of the run {self.name} was not saved: {item.note}.", artifact=name
+                        f"{name} of the run {self.name} was not saved: {item.note or 'nobody knows why'}.",
+                        artifact=name,
                     )
                 return item
         names = ", ".join(item.name for item in self.artifacts) or "none"

@@ -123,7 +123,10 @@ class TagsSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactSaved:
-    """A file of a run, or (``file`` None) one that could not be saved, with the reason in ``note``."""
+    """A file of a run, or (``file`` None) one that could not be saved, with the reason in ``note``.
+
+    ``checksum`` is the CRC-32 of the file where its content was at hand; ``size`` is known of every one.
+    """
 
     run: str
     time: int
@@ -136,6 +139,7 @@ class ArtifactSaved:
     type_name: str | None = None
     params: dict[str, JSONValue] = field(default_factory=dict)
     note: str | None = None
+    checksum: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +152,10 @@ class DatasetsSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellExecuted:
-    """One execution of one cell. ``outputs`` are nbformat 4 outputs; bulky ones stand in ``file`` as a JSON list."""
+    """One execution of one cell. ``outputs`` are nbformat 4 outputs; bulky ones stand in ``file`` as a JSON list.
+
+    ``checksum`` is the CRC-32 of the file.
+    """
 
     execution: str
     process: str
@@ -163,11 +170,15 @@ class CellExecuted:
     traceback: str | None = None
     outputs: list[dict[str, Any]] = field(default_factory=list)
     file: str | None = None
+    checksum: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotTaken:
-    """The notebook as a run left it: ``file`` is a copy of the saved notebook, None where none could be read."""
+    """The notebook as a run left it: ``file`` is a copy of the saved notebook, None where none could be read.
+
+    ``checksum`` is the CRC-32 of the file.
+    """
 
     snapshot: str
     run: str
@@ -175,6 +186,7 @@ class SnapshotTaken:
     time: int
     notebook: str | None = None
     file: str | None = None
+    checksum: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

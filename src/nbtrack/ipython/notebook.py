@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -77,7 +78,7 @@ def take_snapshot(session: Session, run: ActiveRun, notebook: str | None) -> Non
     """Keep the notebook as it is now; the keeper lays over it what was executed."""
     if not session.settings["snapshot"]:
         return
-    file = None
+    file = checksum = None
     if notebook is not None:
         target = session.recorder.incoming / new_id()
         try:
@@ -85,6 +86,7 @@ def take_snapshot(session: Session, run: ActiveRun, notebook: str | None) -> Non
                 content = session.redaction.redactor.notebook(Path(notebook).read_bytes())
                 target.touch(mode=0o600)
                 target.write_bytes(content)
+                checksum = zlib.crc32(content)
                 file = target.name
         except OSError:  # then the snapshot is made of what was executed
             with contextlib.suppress(OSError):
@@ -97,5 +99,6 @@ def take_snapshot(session: Session, run: ActiveRun, notebook: str | None) -> Non
             time=now_ns(),
             notebook=notebook,
             file=file,
+            checksum=checksum,
         )
     )

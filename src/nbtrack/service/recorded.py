@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ from nbtrack.store.database import Store
 
 GIT_DELAY = 60_000_000_000
 """A journal that is read later than this (ns) after a run's start can no longer tell the git state that the run saw."""
+
+_CHUNK = 1 << 20
+
+LOST, DAMAGED = "was lost before it was stored", "was damaged on its way"
 
 
 class Recorded:
@@ -100,15 +105,25 @@ class Recorded:
             self._known_runs.add(run)
         return True
 
-    def _incoming(self, file: str) -> Path | None:
-        """The file that a record points at; its name is ours, so anything that looks like a path is refused."""
+    def _incoming(
+        self, file: str, *, size: int | None = None, checksum: int | None = None
+    ) -> tuple[Path | None, str]:
+        """The file that a record points at if it is what it was when it was written, else None and what became of it.
+
+        A power cut leaves files empty or short. The name is ours, so anything that looks like a path is refused.
+        """
         if Path(file).name != file:
             raise ValueError(f"{file!r} is not the name of an incoming file")
         path = self._store.incoming / file
         if not path.is_file():
-            return None
+            return None, LOST
         self.used.append(path)
-        return path
+        found = path.stat().st_size
+        if (found == 0 and checksum != 0) if size is None else found < size:
+            return None, LOST
+        if size not in (None, found) or checksum not in (None, _checksum(path, checksum)):
+            return None, DAMAGED
+        return path, ""
 
     def _environment(self, record: records.EnvironmentSeen) -> None:
         interpreter, packages = (
@@ -143,18 +158,14 @@ class Recorded:
     def _artifact(self, record: records.ArtifactSaved) -> None:
         digest = None
         if record.file is not None:
-            path = self._incoming(record.file)
-            if path is None:
-                self._store.runs.add_note(
-                    record.run, f"The content of {record.name} was lost before it was stored."
-                )
-            else:
+            path, trouble = self._incoming(record.file, size=record.size, checksum=record.checksum)
+            if path is not None:
                 digest = self._store.blobs.adopt(path)
-                if record.digest is not None and record.digest != digest:
-                    self._store.runs.add_note(
-                        record.run, f"The content of {record.name} was damaged on its way."
-                    )
-                    digest = None
+                if record.digest not in (None, digest):
+                    digest, trouble = None, DAMAGED
+            if trouble:
+                self._store.runs.add_note(record.run, f"The content of {record.name} {trouble}.")
+                record = replace(record, note=f"its content {trouble}")
         self._store.artifacts.add(record, digest)
 
     def _datasets(self, record: records.DatasetsSeen) -> None:
@@ -164,20 +175,48 @@ class Recorded:
     def _cell(self, record: records.CellExecuted) -> None:
         outputs = record.outputs
         if record.file is not None:
-            path = self._incoming(record.file)
-            outputs = json.loads(path.read_bytes()) if path else []
+            path, trouble = self._incoming(record.file, checksum=record.checksum)
+            try:
+                outputs = json.loads(path.read_bytes()) if path else _no_outputs(trouble)
+            except ValueError:  # a journal of an earlier version, which knew no checksum
+                outputs = _no_outputs(DAMAGED)
         self._store.executions.add(record, outputs)
 
     def _snapshot(self, record: records.SnapshotTaken) -> None:
-        path = self._incoming(record.file) if record.file is not None else None
-        self._store.executions.add_snapshot(record, self._store.blobs.adopt(path) if path else None)
+        digest = None
+        if record.file is not None:
+            path, trouble = self._incoming(record.file, checksum=record.checksum)
+            digest = self._store.blobs.adopt(path) if path else None
+            if trouble:
+                self._store.runs.add_note(
+                    record.run, f"The notebook's file {trouble}; the snapshot is what was executed."
+                )
+        self._store.executions.add_snapshot(record, digest)
 
     def _series(self, record: records.SeriesLogged) -> None:
-        path = self._incoming(record.file)
-        content = path.read_bytes() if path else b""
-        if path is None or zlib.crc32(content) != record.checksum:
-            what = "damaged on its way" if path else "lost before it was stored"
-            self._store.runs.add_note(record.run, f"{record.count} points of {record.name} were {what}.")
+        size = record.count * (16 if record.steps else 8)
+        path, trouble = self._incoming(record.file, size=size, checksum=record.checksum)
+        if path is None:
+            self._store.runs.add_note(
+                record.run, f"A part of {record.name} ({record.count} points) {trouble}."
+            )
             return
-        steps, values = journal.columns(memoryview(content), record.count, steps=record.steps)
+        steps, values = journal.columns(memoryview(path.read_bytes()), record.count, steps=record.steps)
         self._points.extend(self._points.series(record.run, record.name), record.time, steps, values)
+
+
+def _checksum(path: Path, wanted: int | None) -> int | None:
+    """The CRC-32 of a file, if one is wanted."""
+    if wanted is None:
+        return None
+    checksum = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            checksum = zlib.crc32(chunk, checksum)
+    return checksum
+
+
+def _no_outputs(trouble: str) -> list[dict[str, str]]:
+    """What stands in the place of a cell's outputs."""
+    text = f"[nbtrack: what this cell put out {trouble}]"
+    return [{"output_type": "stream", "name": "stderr", "text": text}]

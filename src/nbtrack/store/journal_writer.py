@@ -42,6 +42,9 @@ from nbtrack.store.segments import Segment
 RETRY = 0.25
 """Seconds between two tries to find space for what waits in memory."""
 
+PATIENCE = 0.4
+"""Seconds after which what the keeper has not taken in is synced here."""
+
 _MAGIC_PLACE = slice(0, len(MAGIC))
 _pack_point, _point_size = POINT.pack, POINT.size
 _pack_frame = FRAME.pack
@@ -79,10 +82,9 @@ class JournalWriter:
         """The runs' numbers of series that hold in the present file."""
         self._series = self._number = self._taken = 0
         self._next: tuple[int, Segment] | None = None
-        self._retired: list[tuple[Segment, int, float]] = []
+        self._retired: list[tuple[Segment, int]] = []
         self._waiting: list[tuple[int, Segment, int]] = []
         self._retry_at = 0.0
-        self._marked = 0
         self._left: list[int] = []
         """Files that were begun for use at once; an interrupt may leave them unused."""
         self._open = self._mapped = False
@@ -257,8 +259,12 @@ class JournalWriter:
         try:
             current, self._limit = self._current, -1  # other threads wait for the lock from here on
             if self.position + need <= current.limit:
-                self._limit = current.limit
-                self.wake()
+                half = current.size // 2
+                if self.position + need <= half:
+                    self._limit = half
+                else:
+                    self._limit = current.limit
+                    self.wake()
                 return
             opening = self._opening + encode(records.SegmentBegan(before=self.position))
             total = HEADER + len(opening) + need
@@ -284,7 +290,7 @@ class JournalWriter:
 
     def _create(self, need: int) -> tuple[int, Segment]:
         self._taken = number = self._taken + 1
-        size = segments.size_of(number, need)
+        size = segments.size_of(number, need, self.path.parent)
         if not self._is_in_memory():  # else what waits there goes first
             self._left = [*self._left, number]
             for smaller in (size, segments.size_of(0, need)):
@@ -316,10 +322,12 @@ class JournalWriter:
         """Go on in another file. Its first bytes are written last: they tell the keeper that the one before is complete."""
         content, end = segment.map, HEADER + len(opening)
         if content is None:
+            segment.looks = [(time.monotonic(), 0)]
             self._current, self.position, self._marking, self._open = segment, end, True, True
             self._append_plain(b"")
             return
-        before, is_in_memory, now = self._current, self._is_in_memory(), time.monotonic()
+        before, is_in_memory = self._current, self._is_in_memory()
+        segment.looks = [(time.monotonic(), 0)]
         content[HEADER:end] = opening
         limit = segment.size // 2 if segment.size // 2 > end else segment.limit
         while self._current is before:
@@ -331,7 +339,7 @@ class JournalWriter:
             if is_in_memory:
                 waiting = [*waiting, (self._number, before, self.position)]
             elif self._open:
-                retired = [*retired, (before, self.position, now)]
+                retired = [*retired, (before, self.position)]
             (
                 content[_MAGIC_PLACE],
                 self._map,
@@ -342,9 +350,8 @@ class JournalWriter:
                 self._next,
                 self._waiting,
                 self._retired,
-                self._marked,
                 self._open,
-            ) = (MAGIC, content, segment, end, limit, number, None, waiting, retired, 0, True)
+            ) = (MAGIC, content, segment, end, limit, number, None, waiting, retired, True)
             if segment.path is not None and segment.populated < segment.size:
                 self.wake()
             return
@@ -414,24 +421,28 @@ class JournalWriter:
         if self._waiting:
             number, memory, end = self._waiting[0]
             segment = self._copy(number, memory, end, end)
-            if segment.map is not None:
-                segment.map[_MAGIC_PLACE], self._waiting = MAGIC, self._waiting[1:]
-            else:
+            if segment.map is None:
                 _write_at(segment.descriptor, MAGIC, 0)
-                self._waiting = self._waiting[1:]
-            segment.finish(end)
+                self._waiting, self._retired = self._waiting[1:], [*self._retired, (segment, end)]
+            else:
+                (segment.map[_MAGIC_PLACE], self._waiting, self._retired) = (
+                    MAGIC,
+                    self._waiting[1:],
+                    [*self._retired, (segment, end)],
+                )
             return False
         current, start = self._current, self.position
-        segment = self._copy(self._number, current, start, current.size)
+        size = min(current.size, segments.size_of(self._number, start, self.path.parent))
+        segment = self._copy(self._number, current, start, size)
         if (
             self.position is not start or self._current is not current
         ):  # a handler of a signal logged meanwhile
             segment.remove()
             return False
         if segment.map is not None:
-            limit, content = segment.limit, segment.map
+            content = segment.map
             if self.position is start and self._current is current:
-                content[_MAGIC_PLACE], self._map, self._current, self._limit = MAGIC, content, segment, limit
+                content[_MAGIC_PLACE], self._map, self._current, self._limit = MAGIC, content, segment, -1
                 return True
             return False
         self._map, self._current, self._limit, self._marking = None, segment, -1, True
@@ -464,7 +475,9 @@ class JournalWriter:
             self._taken += wanted
         if wanted:
             try:
-                segment = segments.create(self._file(number), segments.size_of(number, 0), mapped=True)
+                segment = segments.create(
+                    self._file(number), segments.size_of(number, 0, self.path.parent), mapped=True
+                )
             except OSError:
                 return False  # the writer finds it out when it needs one
             with self._lock:
@@ -476,7 +489,7 @@ class JournalWriter:
         return more or (prepared is not None and prepared[1].populate(prepared[1].size))
 
     def sync(self) -> None:
-        """Wait until the disk holds everything.
+        """Wait until the disk holds everything, in the store or here.
 
         Raises
         ------
@@ -487,13 +500,20 @@ class JournalWriter:
             self._save()
             if self._is_in_memory():
                 raise self.problem or OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            waiting = [(segment, end) for segment, end, _ in self._retired if segment.synced < end]
-            if self._open:
-                waiting.append((self._current, self.position))
-            files = [os.dup(segment.descriptor) for segment, _ in waiting]
+            written = [*self._retired, (self._current, self.position)] if self._open else []
+            unsafe = [(segment, end) for segment, end in written if not segment.is_safe(end)]
+            files = [os.dup(segment.descriptor) for segment, _ in unsafe]
+        self._sync_files(files, unsafe)
+
+    def _sync_files(self, files: list[int], written: list[tuple[Segment, int]]) -> None:
         segments.sync_and_close(files, self.path.parent)
-        for segment, end in waiting:
+        for segment, end in written:
             segment.synced = max(segment.synced, end)
+        with self._lock:
+            for segment, end in self._retired:
+                if segment.is_safe(end):
+                    segment.release()
+            self._retired = [entry for entry in self._retired if entry[0].descriptor >= 0]
 
     def _sync_quietly(self) -> None:
         """Sync what was just written; what goes wrong is told beside the loop."""
@@ -506,36 +526,22 @@ class JournalWriter:
         except OSError as problem:
             self.problem = problem
 
-    def secure(self, patience: float = 1.0) -> bool:
-        """Sync what the keeper has left lying since the call before; whether it has left anything.
+    def secure(self, patience: float = PATIENCE) -> bool:
+        """Sync what the keeper has left lying for longer than `patience` seconds; whether it has left anything.
 
-        For a thread beside the loop, about once a second: what is drained is safe from a power cut, and what is not becomes
-        so here.
+        For a thread beside the loop, several times a second: what is drained is safe from a power cut, and what is not
+        becomes so here.
         """
         with self._lock:
             self.retry()
             if not self._open:
                 return False
-            retired, late = [], []
-            for segment, end, since in self._retired:
-                if segment.drained() >= end:
-                    segment.release()
-                elif time.monotonic() - since < patience:
-                    retired.append((segment, end, since))
-                else:
-                    late.append(segment)
-            self._retired = retired
-            files = [os.dup(segment.descriptor) for segment in late]
-            current, marked = self._current, self._marked
-            if current.path is not None and max(current.drained(), current.synced) < marked:
-                files.append(os.dup(current.descriptor))
-            self._marked = self.position
-        segments.sync_and_close(files, self.path.parent)
-        for segment in late:
-            segment.release()
-        if self._current is current:
-            current.synced = max(current.synced, marked)
-        return bool(files) or current.drained() < marked
+            now = time.monotonic()
+            current, written = self._current, [*self._retired, (self._current, self.position)]
+            late = [entry for entry in written if entry[0].is_late(now, entry[1], patience)]
+            files = [os.dup(segment.descriptor) for segment, _ in late]
+        self._sync_files(files, late)
+        return bool(late) or current.drained() < current.synced
 
     def close(self) -> None:
         """Write what still waits, if it can be written, and close the files."""
@@ -543,7 +549,7 @@ class JournalWriter:
             self._save()
             if self._next is not None:
                 self._next[1].remove()
-            for segment, _, _ in self._retired:
+            for segment, _ in self._retired:
                 segment.release()
             self._open, self._map, self._limit = False, None, -1
             self._current.finish(self.position)
@@ -556,7 +562,7 @@ class JournalWriter:
         self._open, self._map, self._limit = False, None, -1
         for table in self._tables:
             table.clear()
-        for segment in (self._current, *(segment for segment, _, _ in self._retired)):
+        for segment in (self._current, *(segment for segment, _ in self._retired)):
             segment.release()
         if self._next is not None:
             self._next[1].release()

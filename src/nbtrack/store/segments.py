@@ -11,12 +11,16 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import struct
 from pathlib import Path
 
 from nbtrack.store.journal import DRAINED, HEADER, MAGIC
 
 SIZES = (1 << 18, 1 << 20, 1 << 22, 1 << 24)
 """Bytes of the first segments of a journal; the last one counts for all later ones."""
+
+_SHARE = 16
+"""A segment takes no more than this part of the room that is left: the database needs some to take it in."""
 
 RESERVE = 1 << 14
 """Bytes at the end of a segment for what a signal's handler writes while its own thread makes room."""
@@ -27,6 +31,9 @@ MAPPED = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs", "overlay"})
 _POPULATE_WRITE = 23  # MADV_POPULATE_WRITE of Linux 5.14, which Python has no name for
 _POPULATED = 1 << 18
 """Bytes that are brought in at a time: madvise holds the interpreter for 5 µs a page."""
+
+_LOOKS = 8
+"""Looks at a segment that are remembered; without the older ones it counts as late sooner."""
 
 
 class Segment:
@@ -42,9 +49,11 @@ class Segment:
         The bytes that fit.
     limit
         The bytes that are filled before the journal goes on in another segment.
+    synced
+        How far the disk holds it.
     """
 
-    __slots__ = ("descriptor", "limit", "map", "path", "populated", "size", "synced")
+    __slots__ = ("descriptor", "limit", "looks", "map", "path", "populated", "size", "synced")
 
     def __init__(self, path: Path | None, descriptor: int, content: mmap.mmap | None, size: int) -> None:
         self.path = path
@@ -54,6 +63,8 @@ class Segment:
         self.limit = size - RESERVE
         self.populated = 0
         self.synced = 0
+        self.looks: list[tuple[float, int]] = []
+        """Moments, each with how far the content went then: what stands behind that is younger. Empty: nobody knows."""
 
     def populate(self, end: int) -> bool:
         """Have the pages up to `end` ready to be written, a part at a time; whether more remain.
@@ -73,10 +84,34 @@ class Segment:
 
     def drained(self) -> int:
         """How far the keeper has taken in what is in the file, by its own word."""
-        if self.map is None:
-            return 0
-        (position,) = DRAINED.unpack_from(self.map, len(MAGIC))
-        return int(position)
+        if self.map is not None:
+            (position,) = DRAINED.unpack_from(self.map, len(MAGIC))
+            return int(position)
+        if self.descriptor >= 0 and hasattr(os, "pread"):
+            with contextlib.suppress(OSError, struct.error):
+                (position,) = DRAINED.unpack(os.pread(self.descriptor, DRAINED.size, len(MAGIC)))
+                return int(position)
+        return 0
+
+    def is_safe(self, end: int) -> bool:
+        """Whether all before `end` survives a power cut, in the store or here."""
+        return max(self.drained(), self.synced) >= end
+
+    def is_late(self, now: float, end: int, patience: float) -> bool:
+        """Look how far it is safe; whether something before `end` may have been waiting for longer than `patience` seconds.
+
+        Never in memory, where there is nothing to sync. `now` is a moment (of the monotonic clock) before `end` was read:
+        what stands behind `end` is younger.
+        """
+        if self.descriptor < 0:
+            return False
+        safe = max(self.drained(), self.synced)
+        while len(self.looks) > 1 and self.looks[1][1] <= safe:
+            del self.looks[0]
+        del self.looks[1:-_LOOKS]
+        self.looks.append((now, end))
+        since, before = self.looks[0]
+        return safe < end and (safe < before or now - since >= patience)
 
     def finish(self, end: int) -> None:
         """Give back what is behind `end` and let the file go."""
@@ -138,9 +173,14 @@ def in_memory(size: int) -> Segment:
     return Segment(None, -1, mmap.mmap(-1, size), size)
 
 
-def size_of(number: int, need: int) -> int:
-    """The size of the segment `number`, which must hold a header and `need` bytes."""
+def size_of(number: int, need: int, folder: Path | None = None) -> int:
+    """The size of the segment `number` for `need` bytes behind its header; a small one where `folder` has little room."""
     size = SIZES[min(number, len(SIZES) - 1)]
+    if folder is not None and hasattr(os, "statvfs"):
+        with contextlib.suppress(OSError):
+            room = os.statvfs(folder)
+            if size > room.f_bavail * room.f_frsize // _SHARE:
+                size = SIZES[0]
     return max(size, -(-(HEADER + need + SIZES[0]) // 4096) * 4096 if need > size // 2 else size)
 
 
@@ -164,23 +204,8 @@ def can_be_mapped(folder: Path) -> bool:
     return found
 
 
-def sync_folder(folder: Path) -> None:
-    """Wait until the disk holds the files of a folder; one that vanishes meanwhile has been taken in.
-
-    Raises
-    ------
-    OSError
-        If the disk fails.
-    """
-    files = []
-    for path in folder.iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            files.append(os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0)))
-    sync_and_close(files, folder)
-
-
-def sync_and_close(files: list[int], folder: Path) -> None:
-    """Sync and close the descriptors of files that lie in `folder`, and sync that.
+def sync_and_close(files: list[int], folder: Path | None = None) -> None:
+    """Sync and close the descriptors of files, and sync the folder with their names if it is given.
 
     Raises
     ------
@@ -195,11 +220,23 @@ def sync_and_close(files: list[int], folder: Path) -> None:
             problem = error
         finally:
             os.close(file)
-    if files and hasattr(os, "O_DIRECTORY"):  # a file that was just made is lost with its name
+    if problem is not None:
+        raise problem
+    if files and folder is not None:
+        sync_names(folder)
+
+
+def sync_names(folder: Path) -> None:
+    """Sync a folder: a file that was just made is lost with its name.
+
+    Raises
+    ------
+    OSError
+        If the disk fails.
+    """
+    if hasattr(os, "O_DIRECTORY"):
         directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(directory)
         finally:
             os.close(directory)
-    if problem is not None:
-        raise problem
