@@ -14,6 +14,7 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,8 +34,9 @@ SIZE = 256 << 20
 SHUTDOWN, NO_LOG_FLUSH = 0x8004587D, 2
 """``EXT4_IOC_SHUTDOWN`` and the way in which power goes."""
 
-DURABLE_AFTER = 1_500_000_000
-"""Nanoseconds after which a call must survive: one second, and what a busy machine adds."""
+DURABLE_AFTER, SYNCS = 1.5, 4
+"""Seconds after which a call must survive, and to which so many syncs are added, as long as the slowest beside: a thread
+that syncs each second cannot do it sooner than the disk and the scheduler let it."""
 
 LIVES = (0.3, 3.5)
 """Seconds of load before the cut."""
@@ -112,6 +114,37 @@ def cut_power(place: Path) -> None:
         os.close(descriptor)
 
 
+class Disk(threading.Thread):
+    """Measures how long a sync takes meanwhile, in a file of the file system on which the images lie."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(daemon=True)
+        self._path = path
+        self._slowest = 0.0
+        self._began = time.monotonic()
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        """Write and sync until it is enough."""
+        with self._path.open("wb", buffering=0) as file:
+            while not self._over.is_set():
+                self._began = time.monotonic()
+                file.write(b"x")
+                os.fsync(file.fileno())
+                self._over.wait(0.1)
+                self._slowest = max(self._slowest, time.monotonic() - self._began - 0.1)
+
+    def slowest(self) -> float:
+        """Seconds of the slowest sync, that under way too."""
+        return max(self._slowest, time.monotonic() - self._began - 0.1)
+
+    def end(self) -> None:
+        """Measure no more."""
+        self._over.set()
+        self.join()
+        self._path.unlink()
+
+
 def _try(order: Order, number: int, blank: Path, tally: Tally) -> None:
     chance = order.chance("powercut", number)
     where, seed = f"trial {number}", repr((order.seed, number))
@@ -120,6 +153,8 @@ def _try(order: Order, number: int, blank: Path, tally: Tally) -> None:
     subprocess.run(["cp", "--sparse=always", str(blank), str(image)], check=True)
     ledger = Ledger(order.folder / f"{number}.ledger")
     store = place / ".nbtrack"
+    disk = Disk(order.folder / f"{number}.syncs")
+    disk.start()
     with mounted(image, place):
         worker = subprocess.Popen(
             [
@@ -140,12 +175,15 @@ def _try(order: Order, number: int, blank: Path, tally: Tally) -> None:
             while ledger.returned == 0 and worker.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.001)
             time.sleep(chance.uniform(*LIVES))
-            certain = max(ledger.flushed, ledger.returned_at(time.monotonic_ns() - DURABLE_AFTER))
+            durable_after = DURABLE_AFTER + SYNCS * disk.slowest()
+            moment = time.monotonic_ns() - int(1e9 * durable_after)
+            certain = max(ledger.flushed, ledger.returned_at(moment))
             running = worker.poll() is None
             cut_power(place)
         finally:
             worker.kill()
             worker.wait()
+            disk.end()
     tally.trials += 1
     tally.reached += running
     tally.acknowledged += certain
