@@ -10,6 +10,7 @@ from shared_store import SharedStore
 
 from nbtrack.errors import Conflict, InvalidInput, NotFound, StoreNotWritable
 from nbtrack.service.verification import look_at
+from nbtrack.store import bundle_writer
 
 
 @pytest.fixture
@@ -117,6 +118,23 @@ def test_a_file_is_written_whole_or_not_at_all(
     assert target.read_text() == "mine"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "c", "laptop"]
     assert not laptop.store.held
+
+
+@pytest.mark.parametrize("name", ["MOST_DOCUMENT", "MOST_POINTS"])
+def test_nothing_is_written_that_no_merge_would_take(
+    laptop: SharedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    laptop.full_run()
+    monkeypatch.setattr(bundle_writer, name, 100)
+    with pytest.raises(Conflict, match="Export fewer runs"):
+        laptop.write(tmp_path / "b")
+    assert [path.name for path in tmp_path.iterdir()] == ["laptop"]
+
+
+def test_a_bundle_is_its_owners_alone(laptop: SharedStore, tmp_path: Path) -> None:
+    laptop.run()
+    laptop.write(tmp_path / "b")
+    assert (tmp_path / "b").stat().st_mode & 0o777 == 0o600
 
 
 def test_where_a_bundle_cannot_be_is_said(laptop: SharedStore, tmp_path: Path) -> None:

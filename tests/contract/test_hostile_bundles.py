@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import stat
 import struct
@@ -197,6 +198,20 @@ def test_a_bomb(bundle: Path, desk: SharedStore, monkeypatch: pytest.MonkeyPatch
 def test_too_many_members(bundle: Path, desk: SharedStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundle_reader, "MOST_MEMBERS", 5)
     refuse(desk, bundle, UnsafeBundle, "more members than any")
+
+
+@pytest.mark.parametrize("name", ["MOST_DOCUMENT", "MOST_MANIFEST", "MOST_POINTS"])
+def test_parts_that_are_larger_than_any(
+    bundle: Path, desk: SharedStore, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(bundle_reader, name, 100)
+    refuse(desk, bundle, UnsafeBundle, "larger than any")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_no_bundle_and_nobody_waits_for_it(desk: SharedStore, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    refuse(desk, tmp_path / "pipe", UnsafeBundle, "is no file")
 
 
 def test_something_before_between_and_behind_the_members(bundle: Path, desk: SharedStore) -> None:
@@ -444,7 +459,6 @@ def test_what_is_no_bundle(bundle: Path, desk: SharedStore, tmp_path: Path) -> N
 
 def test_a_model_is_loaded_by_the_list_and_not_by_what_a_bundle_says(bundle: Path, tmp_path: Path) -> None:
     """A pickle that runs code arrives as what it is: bytes, which no loader makes anything of."""
-    import os
     import pickle
 
     from nbtrack.errors import UnsafeModel

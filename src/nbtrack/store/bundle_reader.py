@@ -34,10 +34,19 @@ from nbtrack.entities.bundles import (
 )
 from nbtrack.errors import BundleError, DamagedBundle, UnsafeBundle
 from nbtrack.store.blobs import ALGORITHM
-from nbtrack.store.bundle_writer import FORMAT, MANIFEST, MOST_DOCUMENT, SEAL, SEAL_SIZE, digest_of_file
+from nbtrack.store.bundle_writer import (
+    FORMAT,
+    MANIFEST,
+    MOST_DOCUMENT,
+    MOST_MANIFEST,
+    MOST_POINTS,
+    SEAL,
+    SEAL_SIZE,
+    digest_of_file,
+)
 from nbtrack.store.documents import from_json
 
-MOST_MEMBERS = 2_000_000
+MOST_MEMBERS = 1_000_000
 RATIO, SPARE = 100, 256 << 20
 """All members together may be `RATIO` times as large as the file, and `SPARE` bytes more."""
 
@@ -77,7 +86,10 @@ def open_bundle(path: Path) -> Iterator[Bundle]:
         ) from problem
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise UnsafeBundle(f"{path} is no file, so it is no bundle of nbtrack.", path=str(path))
+            raise UnsafeBundle(
+                f"{path} is no file, so it is no bundle of nbtrack. Nothing was taken from it.",
+                path=str(path),
+            )
         try:
             yield Bundle(path, file)
         except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError) as problem:
@@ -194,7 +206,7 @@ class Bundle:
 
     def _whole(self, name: str) -> bytes:
         """The content of a member that is a document or the points of a run."""
-        if self.members[name].size > MOST_DOCUMENT:
+        if self.members[name].size > (MOST_POINTS if name.startswith("points/") else MOST_DOCUMENT):
             raise self.unsafe(f"its member {name} is larger than any of its kind")
         return b"".join(self._pieces(name))
 
@@ -316,7 +328,7 @@ class Bundle:
         info = self._infos.get(MANIFEST)
         if info is None:
             raise self.unsafe("it has no manifest")
-        if info.file_size > MOST_DOCUMENT:
+        if info.file_size > MOST_MANIFEST:
             raise self.unsafe("its manifest is larger than any")
         with self._zip.open(info) as content:
             text = content.read(info.file_size + 1)

@@ -27,8 +27,8 @@ from nbtrack.store.documents import to_json
 from nbtrack.version import __version__
 
 FORMAT = 1
-MOST_DOCUMENT = 512 << 20
-"""Bytes of one JSON document or of the points of one run at most."""
+MOST_DOCUMENT, MOST_MANIFEST, MOST_POINTS = 64 << 20, 256 << 20, 512 << 20
+"""Bytes at most of one JSON document (a reader needs ten times the memory), of the manifest, of the points of one run."""
 
 WORTH = 50
 """Content that shrinks to less than this part of itself stays as it is: a reader would take it for a bomb."""
@@ -90,7 +90,10 @@ def write_bundle(file: IO[bytes], contents: Contents) -> str:
     with contextlib.closing(BundleWriter(file)) as bundle:
         for run in contents.runs:
             bundle.add_document(f"runs/{run}.json", contents.run(run))
-            if points := contents.points(run):
+            points = contents.points(run)
+            if len(points) > MOST_POINTS:
+                raise ValueError(f"the points of the run {run} take more than {MOST_POINTS:,} bytes")
+            if points:
                 bundle.add(
                     f"points/{run}", [points], len(points), packed=False
                 )  # they are packed as well as they can be
