@@ -45,19 +45,25 @@ class Query:
     """A condition for ``WHERE`` and the values of its question marks, in order.
 
     ``matches``: it has a regular expression, so the connection must know the operator
-    (`nbtrack.store.filter_patterns.load`).
+    (`nbtrack.store.filter_patterns.load`). ``lines_up``: it looks at all runs before it says anything of one, so that a
+    page takes as long as all that match.
     """
 
     where: str
     bindings: tuple[object, ...]
     matches: bool = False
+    lines_up: bool = False
+
+
+EVERY = Query("1", ())
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Terms for ``ORDER BY``."""
+    """Terms for ``ORDER BY``; ``newest``: the newest first, for which there is an index."""
 
     order: str
+    newest: bool = False
 
 
 def _no_direction(name: str) -> None:
@@ -86,11 +92,12 @@ def compile_filter(
         The filter cannot be read, or a bare name is unknown; ``details["column"]`` says where, from 1.
     """
     if not text.strip():
-        return Query("1", ())
+        return EVERY
     tree = parse_filter(text, known, better)
     compiler = _Compiler(text, time.time_ns() if now is None else now)
     where = compiler.condition(tree)
-    return Query(where, tuple(compiler.bindings), matches=" REGEXP ?" in where)
+    matches, lines_up = " REGEXP ?" in where, " OVER by_cell" in where
+    return Query(where, tuple(compiler.bindings), matches=matches, lines_up=lines_up)
 
 
 def compile_sort(items: Sequence[str], known: KnownNames, *, better: Better = _no_direction) -> Order:
@@ -108,7 +115,7 @@ def compile_sort(items: Sequence[str], known: KnownNames, *, better: Better = _n
         name, descending = parse_sort(item, known, better)
         direction = "DESC" if descending else "ASC"
         terms += [f"{term} {direction} NULLS LAST" for term in _sort_expressions(name)]
-    return Order(", ".join([*terms, "runs.started DESC", "runs.key DESC"]))
+    return Order(", ".join([*terms, "runs.started DESC", "runs.key DESC"]), newest=not terms)
 
 
 def _value(name: Name) -> str:
