@@ -145,9 +145,9 @@ def calls_beside_a_busy_disk(bench: ModuleType, product: str, repetition: int, o
 
 
 def settle(root: Path) -> None:
-    """Wait until no write-ahead log is left: the product's background process has drained and closed its file."""
+    """Wait until no write-ahead log and no journal is left: the product's background process has drained and closed."""
     end = time.monotonic() + SETTLED
-    while time.monotonic() < end and any(root.rglob("*-wal")):
+    while time.monotonic() < end and (any(root.rglob("*-wal")) or any(root.rglob("*.journal"))):
         time.sleep(0.2)
 
 
