@@ -251,9 +251,9 @@ def read(place: Place, who: str) -> None:
             row = chance.choice(rows[-3:])
             try:
                 look(client, row.id, name, everything[name], progress, tally, who)
-            except NotFound:
+            except NotFound as problem:  # the run, or content of it
                 if f"{name}/{row.name}" not in _lines(place.touched):
-                    tally.violate("lost", f"{who}: {name}/{row.name} is not there, though nobody deleted it")
+                    tally.violate("lost", f"{who}: {name}/{row.name}, which nobody deleted: {problem}")
         for violation in tally.violations:
             kind, _, sentence = violation.partition(": ")
             place.tell(who, kind, sentence)
