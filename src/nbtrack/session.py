@@ -82,6 +82,8 @@ class Session:
         self.problems: list[str] = []
         """What went wrong inside nbtrack, newest last; shown by ``%track``."""
         self.store_size_told = False
+        self.unanswered = 0
+        """How many cells in a row got no answer from the keeper in time."""
         self._owner = os.getpid()
         self._closed = False
         self._environment: str | None = None

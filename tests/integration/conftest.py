@@ -128,6 +128,14 @@ def start_kernel(folder: Path) -> Iterator[Any]:
         kernel.close()
 
 
+@pytest.fixture(scope="module")
+def module_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """A kernel for those tests of a module that leave it as it was."""
+    started = Kernel(tmp_path_factory.mktemp("kernel"))
+    yield started
+    started.close()
+
+
 @pytest.fixture
 def kernel(start_kernel: Any) -> Kernel:
     """A kernel with nbtrack loaded."""

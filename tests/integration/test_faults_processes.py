@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,16 @@ import nbtrack
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "memfd_create"), reason="workers learn of the run on Linux only"
 )
+
+
+@pytest.fixture
+def kernel(module_kernel: Any, folder: Path) -> Iterator[Any]:
+    """A kernel with nbtrack loaded, of which the test before left nothing: each start of one costs two seconds."""
+    module_kernel.run(f"import os; os.chdir({str(folder)!r})")
+    answer = module_kernel.run("%load_ext nbtrack")
+    assert (answer.status, len(answer.stdout.splitlines())) == ("ok", 1), answer
+    yield module_kernel
+    module_kernel.run("%unload_ext nbtrack")
 
 
 def cell(kernel: Any, code: str) -> Any:

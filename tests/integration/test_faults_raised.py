@@ -26,7 +26,7 @@ import nbtrack
 from nbtrack.keeper import connect
 from nbtrack.store.location import create_store
 
-SECONDS = 25
+SECONDS = 15
 PROGRAM = Path(__file__).with_name("raised_inside_hooks.py")
 
 ALL_LINES = os.environ.get(

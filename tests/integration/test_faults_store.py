@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import os
 import shutil
@@ -51,6 +52,7 @@ def test_a_full_disk_costs_nothing_once_there_is_room(start_kernel: Any, small_d
     kernel = start_kernel(NBTRACK_STORE=str(small_disk / "store"), NBTRACK_LINE_WAIT="0.5")
     kernel.run("%load_ext nbtrack")
     check_cell(kernel, "before")
+    connect(small_disk / "store").ask("store.status")  # the keeper has opened the store while there was room
     if small_disk.is_mount():
         ballast = small_disk / "ballast"
         with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
@@ -125,7 +127,7 @@ def may_write(store: Path, allowed: bool) -> None:
 def test_a_store_that_becomes_read_only_keeps_what_it_can_until_it_is_writable_again(
     start_kernel: Any, folder: Path
 ) -> None:
-    kernel, store = start_kernel(NBTRACK_LINE_WAIT="5"), folder / ".nbtrack"
+    kernel, store = start_kernel(NBTRACK_LINE_WAIT="1"), folder / ".nbtrack"
     kernel.run(AS_ANYBODY)
     kernel.run("%load_ext nbtrack")
     check_cell(kernel, "before")
@@ -232,8 +234,11 @@ def test_a_stopped_keeper_holds_no_cell_up(start_kernel: Any, folder: Path) -> N
         waits = kernel.run("[(round(wait, 3), within) for wait, within in waits]").result
     finally:
         os.kill(pid, signal.SIGCONT)
-    # One question a cell, with `line_wait` and no more for its answer; the sum is generous to a busy machine.
-    assert waits.count("0.05)") == 20
+    # One question a cell, with `line_wait` or less for its answer; the sum is generous to a busy machine.
+    limits = [limit for _, limit in ast.literal_eval(waits)]
+    assert len(limits) == 20
+    assert max(limits) == 0.05
+    assert sum(limits) < 20 * 0.05 / 2
     assert took < 20 * 1.0
     deadline = time.monotonic() + 30
     runs = nbtrack.open(folder).runs

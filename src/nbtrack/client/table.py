@@ -66,7 +66,6 @@ class Table:
                 tags=rest["tags"][row],
                 notebook=own["notebook"][row],
                 cell_id=own["cell_id"][row],
-                origin=own["origin"][row] if "origin" in own else None,
             )
             for row in range(table.count)
         ]
@@ -86,10 +85,7 @@ class Table:
         return iter(self.runs)
 
     def columns(self) -> dict[str, list[Any]]:
-        """The table by columns: id, name, experiment, status, started, duration, ``params.*``, ``metrics.*``, ``tags.*``.
-
-        Where runs of other stores are among them there is a column ``origin`` too.
-        """
+        """The table by columns: id, name, experiment, status, started, duration, ``params.*``, ``metrics.*``, ``tags.*``."""
         columns = {_title(column): _values(column) for column in self._shown}
         columns["started"] = [_moment(nanoseconds) for nanoseconds in columns.get("started", [])]
         return columns

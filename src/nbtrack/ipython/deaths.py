@@ -15,7 +15,7 @@ from nbtrack.entities.deaths import LeftRun
 from nbtrack.errors import NbtrackError
 from nbtrack.session import Session
 
-LOOKS = (0.0, 4.0)
+LOOKS = (0.0, 2.0, 2.0)
 """Seconds before each look: a kernel that was just restarted is faster than the keeper sees the death of the one before."""
 
 

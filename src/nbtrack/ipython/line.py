@@ -24,7 +24,9 @@ def show_line(
 ) -> None:
     """Show how the run went; where the keeper does not answer in time, by its short id.
 
-    `trouble` is what keeps the store from taking in the run: then nobody is asked.
+    `trouble` is what keeps the store from taking in the run: then nobody is asked. A keeper that did not answer in time is
+    waited for half as long the next time, down to a tenth, and each sixth time as long as at first: one that hangs must not
+    cost each cell the whole `line_wait`, and one that is slow is found again.
     """
     from nbtrack.render.line import outcome_html, outcome_text
     from nbtrack.render.numbers import duration_text, size
@@ -32,11 +34,14 @@ def show_line(
     try:
         if trouble is not None:
             raise NbtrackError(trouble)
-        answer = session.proxy.ask_soon(
-            "runs.outcome", within=float(session.settings["line_wait"]), run=run.id
-        )
+        patience = float(session.settings["line_wait"]) * max(0.1, 0.5 ** (session.unanswered % 6))
+        session.unanswered += 1
+        answer = session.proxy.ask_soon("runs.outcome", within=patience, run=run.id)
+        session.unanswered = 0
         text, html = outcome_text(answer), outcome_html(answer)
     except NbtrackError as problem:
+        if not isinstance(problem, KeeperUnavailable):
+            session.unanswered = 0
         word = {"ok": "", "error": " · failed"}.get(outcome, f" · {outcome}")
         text = f"{run.name} ({short_id(run.id)}){word} · {duration_text(duration)}"
         if not isinstance(problem, (KeeperUnavailable, NotFound)):

@@ -16,7 +16,7 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -245,18 +245,40 @@ def _listen(path: Path) -> socket.socket:
     return listener
 
 
-async def _tell(listener: socket.socket, error: NbtrackError) -> None:
-    """Answer everybody with `error` for a moment: the askers of a store that cannot be opened should learn why."""
+async def _tell(
+    listener: socket.socket, error: NbtrackError, holds: Callable[[], bool] = lambda: True
+) -> None:
+    """Answer everybody with `error` for a moment, or as long as it `holds`.
+
+    The askers of a store that cannot be opened should learn why, and not what was so a second ago.
+    """
+    over = asyncio.Event()
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError), contextlib.closing(writer):
             (length,) = protocol.HEAD.unpack(await reader.readexactly(protocol.HEAD.size))
             await reader.readexactly(length)
-            writer.write(protocol.pack({"error": error_to_plain(error)}))
+            if not over.is_set() and not holds():
+                over.set()
+            writer.write(
+                protocol.pack({"leaving": True} if over.is_set() else {"error": error_to_plain(error)})
+            )
             await writer.drain()
 
     async with await asyncio.start_unix_server(converse, sock=listener):
-        await asyncio.sleep(1.0)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), 1.0)
+            await asyncio.sleep(0.05)  # until the answer has gone out
+
+
+def _cannot_be_opened(folder: Path, place: int) -> bool:
+    """Whether the store still cannot be opened; another one at its place, whose lock is not ours, is left alone."""
+    try:
+        if folder.stat().st_ino == place:
+            Store(folder).close()
+    except (NbtrackError, OSError):
+        return True
+    return False
 
 
 def _log_to(store: Path) -> None:
@@ -297,9 +319,12 @@ def serve(store: str) -> None:
     try:
         _log_to(folder)
         try:
+            place = folder.stat().st_ino
             opened = Store(folder)
+        except OSError:
+            return  # it has just gone
         except NbtrackError as error:
-            asyncio.run(_tell(_listen(path), error))
+            asyncio.run(_tell(_listen(path), error, lambda: _cannot_be_opened(folder, place)))
             return
         listener = _listen(path)
 

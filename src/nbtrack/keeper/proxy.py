@@ -170,15 +170,21 @@ class KeeperProxy:
             contextlib.suppress(OSError, NbtrackError),
             socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe,
         ):
-            probe.settimeout(0.01)
-            probe.connect(str(socket_path(self.store)))
+            probe.setblocking(False)
+            with contextlib.suppress(
+                BlockingIOError
+            ):  # it has not taken those who came before: busy, or stopped
+                probe.connect(str(socket_path(self.store)))
             return True
         return False
 
     def start(self) -> None:
         """Start the keeper without waiting for it; does nothing while an earlier start is under way."""
-        if not self._keeper_may_live():
-            return
+        try:
+            if not self._keeper_may_live() or not is_store(self.store):
+                return
+        except OSError:
+            return  # it may not even be looked at
         self.reap()
         if self._starter is not None or time.monotonic() - self._started < START_AGAIN:
             return
