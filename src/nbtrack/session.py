@@ -47,6 +47,9 @@ from nbtrack.watch import Watch
 
 log_to = logging.getLogger(__name__)
 
+ENVIRONMENT_FOR = 0.5
+"""Seconds for which runs that begin one after another share what is installed; nothing is installed quicker."""
+
 CONTINUE_WITHIN = 5.0
 """Seconds that a cell waits at most to learn which run it goes on with."""
 
@@ -87,6 +90,7 @@ class Session:
         self._owner = os.getpid()
         self._closed = False
         self._environment: str | None = None
+        self._environment_until = 0.0
         self.redaction = Redaction()
         """What keeps secrets out of all that is written."""
         self._strict = False
@@ -226,8 +230,15 @@ class Session:
         return str(self.settings["experiment"]) or self.experiment_name()
 
     def environment(self) -> str:
-        """The id of what is installed now; it is written when it has changed."""
+        """The id of what is installed now; it is written when it has changed.
+
+        What was seen a moment ago counts as now: to ask the system for each folder of packages is a tenth of a quick run.
+        """
+        looked = time.monotonic()
+        if self._environment is not None and looked < self._environment_until:
+            return self._environment
         identifier, interpreter, packages = environment()
+        self._environment_until = looked + ENVIRONMENT_FOR
         if identifier != self._environment:
             self.append(
                 records.EnvironmentSeen(environment=identifier, interpreter=interpreter, packages=packages)

@@ -157,3 +157,22 @@ def _elapsed(call: object) -> float:
     start = time.perf_counter()
     call()  # type: ignore[operator]
     return time.perf_counter() - start
+
+
+def test_runs_that_begin_one_after_another_share_what_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nbtrack import session as sessions
+
+    session, written = sessions.Session(tmp_path), []
+    found, clock = ["first"], [1000.0]
+    monkeypatch.setattr(session, "append", written.append)
+    monkeypatch.setattr(sessions, "environment", lambda: (found[0], {}, {}))
+    monkeypatch.setattr(sessions.time, "monotonic", lambda: clock[0])
+    assert session.environment() == "first"
+    found[0] = "second"
+    clock[0] += 0.4
+    assert session.environment() == "first"
+    clock[0] += 0.2
+    assert session.environment() == "second"
+    assert [record.environment for record in written] == ["first", "second"]

@@ -44,13 +44,14 @@ class Redaction:
             return record, None
         if isinstance(record, records.RunEnded):
             self.redactor.refresh()  # a script has no cells
-        before = self.redactor.found.copy()
+        before = self.redactor.found.total()
+        known = self.redactor.found.copy() if before else Counter[str]()
         cleaned = {
             name: new for name in names if (new := self._clean(value := getattr(record, name))) is not value
         }
         run = getattr(record, "run", None)
-        if run is not None and (found := self.redactor.found - before):
-            self._of_runs.setdefault(run, Counter()).update(found)
+        if run is not None and self.redactor.found.total() != before:
+            self._of_runs.setdefault(run, Counter()).update(self.redactor.found - known)
         note = self._note(run) if isinstance(record, records.RunEnded) else None
         return (replace(record, **cleaned) if cleaned else record), note
 

@@ -111,6 +111,7 @@ class Redactor:
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._environment = os.environ if environment is None else environment
+        self._raw: dict[object, object] | None = None
         self._seen: dict[str, str] = {}
         self._learnt: dict[str, str] = {}
         self._values: re.Pattern[str] | None = None
@@ -234,6 +235,12 @@ class Redactor:
 
     def refresh(self) -> None:
         """Look at the variables of the process again; one that was unset since may still stand in a later output."""
+        raw = getattr(
+            self._environment, "_data", None
+        )  # os.environ decodes each name and value again when it is asked
+        if raw is not None and raw == self._raw:
+            return
+        self._raw = None if raw is None else dict(raw)
         for name, value in self._environment.items():
             if is_sensitive(name) and value not in self._seen and _is_searchable(value):
                 self._seen[value] = name

@@ -45,8 +45,13 @@ def metric_value(name: str, value: object) -> float:
     )
 
 
+_PLAIN = frozenset({type(None), bool, int, float})
+
+
 def param_value(value: object, depth: int = 0) -> JSONValue:
     """A param's value as JSON; what has no JSON form becomes the name of its type, since its repr is not ours to call."""
+    if type(value) in _PLAIN:
+        return value  # type: ignore[return-value]
     value = _item(value)
     if value is None or isinstance(value, (bool, int, float)):
         return _exact(value)
