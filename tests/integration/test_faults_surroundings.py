@@ -28,18 +28,31 @@ DEEDS = {
 }
 
 
-@pytest.mark.parametrize("deed", list(DEEDS))
-def test_a_tracked_cell_is_a_run_whatever_was_done_before(kernel: Any, folder: Path, deed: str) -> None:
-    answer = kernel.run(DEEDS[deed])
-    assert answer.status == "ok", answer
-    answer = kernel.run("%%track after\nlr = 0.5\n6 * 7")
-    assert (answer.status, answer.result, answer.stderr) == ("ok", "42", "")
-    assert answer.line.startswith("after-1")
-    run = nbtrack.open(folder).runs.get("after-1")
-    assert (run.status, run.params) == ("finished", {"lr": 0.5})
-    assert run.detail.row.experiment == folder.name
-    assert "Error" not in kernel.run("%track compare after-1 after-1").stderr
+TOGETHER = {
+    "places": ["modules of the same names", "another folder", "a folder that is gone", "no path"],
+    "names": ["reset", "own names", "warnings", "recursion", "stdout", "builtins"],
+}
+"""Deeds that are done one after the other to one kernel, since each start of one costs two seconds."""
+
+
+@pytest.mark.parametrize("group", list(TOGETHER))
+def test_a_tracked_cell_is_a_run_whatever_was_done_before(kernel: Any, folder: Path, group: str) -> None:
+    for number, deed in enumerate(TOGETHER[group]):
+        answer = kernel.run(DEEDS[deed])
+        assert answer.status == "ok", (deed, answer)
+        answer = kernel.run(f"%%track after{number}\nlr = 0.5\n6 * 7")
+        assert (answer.status, answer.result, answer.stderr) == ("ok", "42", ""), deed
+        label = f"after{number}-1"
+        assert answer.line.startswith(label), deed
+        run = nbtrack.open(folder).runs.get(label)
+        assert (run.status, run.params) == ("finished", {"lr": 0.5}), deed
+        assert run.detail.row.experiment == folder.name, deed
+        assert "Error" not in kernel.run(f"%track compare {label} {label}").stderr, deed
     assert not (folder / "elsewhere" / ".nbtrack").exists()
+
+
+def test_each_deed_is_done() -> None:
+    assert sorted(deed for group in TOGETHER.values() for deed in group) == sorted(DEEDS)
 
 
 def test_inside_the_tracked_cell_too(kernel: Any, folder: Path) -> None:
