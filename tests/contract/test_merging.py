@@ -293,3 +293,54 @@ def test_a_damaged_store_gives_nothing(laptop: SharedStore, desk: SharedStore) -
     with pytest.raises(Exception, match=r"cannot be read|is damaged"):
         desk.merge(laptop)
     assert desk.dump() == before
+
+
+def test_the_order_of_merges_changes_who_keeps_a_plain_name_and_nothing_else(
+    laptop: SharedStore, desk: SharedStore, tmp_path: Path
+) -> None:
+    for store in (laptop, desk):
+        store.register(store.full_run(), alias="champion")
+        store.full_run("svm")
+    hubs = [SharedStore(tmp_path / place, "hub") for place in ("one", "two")]
+    for hub, order in zip(hubs, ([laptop, desk], [desk, laptop]), strict=True):
+        for store in order:
+            hub.merge(store)
+    runs = [sorted(row.id for row in hub.service.runs.search().runs) for hub in hubs]
+    assert runs[0] == runs[1]
+    assert all(hubs[0].all_of(run) == hubs[1].all_of(run) for run in runs[0])
+    digests = [sorted(v.digest for v in hub.service.models.list()[0].versions) for hub in hubs]
+    assert digests[0] == digests[1]
+    assert "study/forest@desk-1" in hubs[0].names()
+    assert "study/forest@laptop-1" in hubs[1].names()
+
+
+def test_what_was_renamed_here_keeps_that_name_and_goes_on_growing(
+    laptop: SharedStore, desk: SharedStore
+) -> None:
+    run = laptop.full_run()
+    laptop.register(run, alias="champion")
+    desk.merge(laptop)
+    desk.service.curation.rename_runs("best", runs=["forest-1"])
+    desk.service.curation.rename_model("churn", "attrition")
+    before = desk.dump()
+    assert desk.merge(laptop).unchanged == 1
+    assert desk.dump() == before
+    laptop.log(run, "loss", [0.125])
+    laptop.register(run, alias="champion")
+    merge = desk.merge(laptop)
+    assert (merge.updated, merge.versions, merge.aliases) == (1, 1, 1)
+    assert desk.service.runs.get("best-1").row.metrics["loss"] == 0.125
+    assert desk.service.models.get("attrition@champion").version == 2
+    assert [model.name for model in desk.service.models.list()] == ["attrition"]
+    assert laptop.merge(desk).versions == 0  # known there by what it was called when it was registered
+    assert [model.name for model in laptop.service.models.list()] == ["churn"]
+
+
+def test_a_name_that_looks_like_a_mark_is_nobodys_but_its_owners(
+    laptop: SharedStore, desk: SharedStore
+) -> None:
+    mine = [desk.run(), desk.run("forest@laptop")]
+    theirs = laptop.run()
+    desk.merge(laptop)
+    assert [desk.service.runs.get(run).row.name for run in mine] == ["forest-1", "forest@laptop-1"]
+    assert desk.service.runs.get(theirs).row.name == "forest@laptop.2-1"
