@@ -436,6 +436,12 @@ def test_curating_asks_for_what_was_typed(
     assert says in to_text(view)
 
 
+def test_a_sentence_is_no_block_of_code_in_a_notebook() -> None:
+    html = to_html(run_command(["pin", "forest-1"], Store()))
+    assert "<div>Pinned a/forest-1 and a/forest-2: delete and gc pass over them.</div>" in html
+    assert "<pre" in to_html(run_command(["pin", "--help"], Store()))
+
+
 def test_gc_follows_the_settings_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NBTRACK_TRASH_DAYS", "7")
     store = Store()

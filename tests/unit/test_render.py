@@ -394,8 +394,12 @@ def test_what_a_person_said_of_a_run_is_shown() -> None:
     for shown in ("delete and gc pass over it", "a/old-1"):
         assert shown in text
         assert shown in html
-    table = RunTable(store="s", version=1, total=2, runs=[said.row, RUNS[1]])
-    assert "pinned" in to_text(View(kind="runs", content=table), width=200)
+    marked = replace(said.row, tags={"good": "", "stage": "a\nb"})
+    table = to_text(
+        View(kind="runs", content=RunTable(store="s", version=1, total=2, runs=[marked, RUNS[1]])), width=200
+    )
+    for shown in ("pinned", "✓", "a␊b"):
+        assert shown in table
 
 
 def test_ten_thousand_params_are_bounded() -> None:

@@ -95,6 +95,8 @@ def _varying(
 def _cells(given: Sequence[JSONValue], group: str) -> list[str]:
     if group == "metric":
         return column([v if isinstance(v, int | float) else None for v in given])
+    if group == "tag":  # one without a value says all by being there
+        return [visible(str(v), NAME_LIMIT) if v else "" if v is None else "✓" for v in given]
     return values(given)
 
 

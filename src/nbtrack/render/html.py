@@ -41,9 +41,16 @@ _MOST_VALUES = 100
 def to_html(view: View) -> str:
     """Write a view as a piece of HTML with its own style, for a notebook's output or a page."""
     content = view.content
-    body = source_html(content, 2000) if isinstance(content, str) else _body(content)
+    body = _words(content, view.kind) if isinstance(content, str) else _body(content)
     hints = "".join(quiet(hint) for hint in view.hints)
     return f'{STYLE}\n<div class="nbtrack">{body}{hints}</div>'
+
+
+def _words(content: str, kind: str) -> str:
+    """A sentence as one; help and JSON as they are laid out."""
+    if kind == "text" and "\n" not in content:
+        return f"<div>{escape(visible(content, 5000))}</div>"
+    return source_html(content, 2000)
 
 
 def _body(content: object) -> str:
