@@ -158,7 +158,7 @@ CAMPAIGN = Campaign(
         Weakening(
             "a run that gets a name back gets another number",
             "store/labels.py",
-            (("        return rows[0][0] if rows else None\n", "        return None\n"),),
+            (("f.run = runs.key AND f.name = new.id)", "f.run = runs.key AND f.name = new.id AND 0)"),),
         ),
         Weakening(
             "the runs of a dead process stay as they are",

@@ -81,7 +81,7 @@ def test_several_runs_are_renamed_all_or_none(owned: OwnedStore) -> None:
     assert owned.decisions() == []
 
 
-@pytest.mark.parametrize("name", ["", " a", "a\nb", "a\0", "a/b", "x" * 501, "a\u2028b", "a\x7f"])
+@pytest.mark.parametrize("name", ["", " a", "a\nb", "a\0", "a/b", "x" * 501, "a\u2028b", "a\x7f", "\ud800"])
 def test_a_name_that_cannot_be_one_is_refused_in_one_sentence(owned: OwnedStore, name: str) -> None:
     run = owned.run()
     owned.register(run)

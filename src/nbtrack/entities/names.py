@@ -6,8 +6,9 @@ import unicodedata
 
 from nbtrack.errors import InvalidInput
 
-_UNSEEN = ("Cc", "Zl", "Zp")
-"""Unicode's categories of what cannot be shown on a line or typed into a command: control characters, ends of lines."""
+_UNSEEN = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode's categories of what cannot be shown on a line or typed into a command: control characters, halves of
+characters, ends of lines."""
 
 MOST_TEXT = 20_000
 """Characters of a note, a description or the value of a tag at most."""

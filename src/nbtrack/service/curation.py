@@ -81,12 +81,7 @@ class Curation:
         with self._store.transaction():
             chosen = self._choose(runs, filter, experiment)
             former = self._store.labels.full(chosen)
-            for run in chosen:
-                record = self._store.runs.record(run)
-                label = (to or record.experiment, name or record.name)
-                if label != (record.experiment, record.name):
-                    number = self._store.labels.number_in(run, *label)
-                    self._store.labels.give(run, *label, number or self._store.runs.next_number(*label)[1])
+            self._store.labels.relabel(chosen, experiment=to, name=name)
             names = self._store.labels.full(chosen)
             changed = [[old, new] for old, new in zip(former, names, strict=True) if old != new]
             for some in _lines(changed):

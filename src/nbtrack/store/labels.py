@@ -15,6 +15,9 @@ import apsw
 
 _NUMBERED = re.compile(r"(.+)-([1-9][0-9]{0,17})", re.DOTALL)
 
+_OWN = "(SELECT f.number FROM former_labels AS f WHERE f.run = runs.key AND f.name = new.id)"
+"""SQL for the number that a run had before under the name ``new``."""
+
 
 def number_of(label: str) -> tuple[str, int] | None:
     """Name and number of a label such as ``forest-3``; None if it is none."""
@@ -91,37 +94,50 @@ class Labels:
         ).fetchall()
         return bool(rows)
 
-    def number_in(self, run: str, experiment: str, name: str) -> int | None:
-        """The number that a run has or had under `name` in an experiment; None if it never was called so."""
-        rows: list[Any] = self._connection.execute(
-            "SELECT min(number) FROM run_names JOIN experiments ON experiments.id = experiment JOIN"
-            " (SELECT name, number FROM runs WHERE id = ?1"
-            " UNION SELECT former_labels.name, former_labels.number FROM former_labels JOIN runs ON key = run WHERE id = ?1)"
-            " AS labels ON labels.name = run_names.id WHERE run_names.name = ?2 AND experiments.name = ?3",
-            (run, name, experiment),
-        ).fetchall()
-        return rows[0][0] if rows else None
+    def relabel(self, runs: Sequence[str], *, experiment: str | None = None, name: str | None = None) -> None:
+        """Put runs (by id) under another experiment, another name, or both.
 
-    def give(self, run: str, experiment: str, name: str, number: int) -> None:
-        """Call a run (by id) by a label that is its own; what it was called until now goes on meaning it.
-
-        To be called inside a transaction, like all that changes labels.
+        Each gets the next number there in the order of the runs, or the one that it had there before; those that are there
+        keep theirs. To be called inside a transaction, like all that changes labels.
         """
-        (name_key,) = next(
-            self._connection.execute(
-                "SELECT run_names.id FROM run_names JOIN experiments ON experiments.id = experiment"
-                " WHERE run_names.name = ? AND experiments.name = ?",
-                (name, experiment),
-            )
-        )
+        ids = json.dumps(list(runs))
+        if experiment is not None:
+            self._connection.execute("INSERT OR IGNORE INTO experiments (name) VALUES (?)", (experiment,))
+        place = "coalesce((SELECT id FROM experiments WHERE name = ?2), old.experiment)"
+        of_runs = "json_each(?1) CROSS JOIN runs ON runs.id = value CROSS JOIN run_names AS old ON old.id = runs.name"
         self._connection.execute(
-            "INSERT OR IGNORE INTO former_labels (name, number, run) SELECT name, number, key FROM runs WHERE id = ?",
-            (run,),
+            "INSERT OR IGNORE INTO run_names (experiment, name, last)"
+            f" SELECT DISTINCT {place}, coalesce(?3, old.name), 0 FROM {of_runs}",
+            (ids, experiment, name),
         )
-        self._connection.execute("UPDATE runs SET name = ?, number = ? WHERE id = ?", (name_key, number, run))
-        self._connection.execute(
-            "DELETE FROM former_labels WHERE name = ? AND number = ?", (name_key, number)
+        self._relabel(
+            "SELECT key, name, coalesce(own, last + row_number() OVER (PARTITION BY name, own IS NULL ORDER BY place))"
+            f" FROM (SELECT runs.key, new.id AS name, new.last, json_each.key AS place, {_OWN} AS own FROM {of_runs}"
+            f" CROSS JOIN run_names AS new ON new.experiment = {place} AND new.name = coalesce(?3, old.name)"
+            " WHERE new.id <> old.id)",
+            (ids, experiment, name),
         )
+
+    def _relabel(self, labels: str, bindings: Sequence[Any]) -> None:
+        """Give runs their labels: SQL for key, name and number of each. What they were called goes on meaning them."""
+        run = self._connection.execute
+        run("CREATE TEMP TABLE relabelled (run INTEGER PRIMARY KEY, name INTEGER, number INTEGER)")
+        run(f"INSERT INTO temp.relabelled {labels}", bindings)
+        run(
+            "INSERT OR IGNORE INTO former_labels (name, number, run)"
+            " SELECT name, number, key FROM runs WHERE key IN (SELECT run FROM temp.relabelled)"
+        )
+        run(
+            "UPDATE runs SET name = new.name, number = new.number FROM temp.relabelled AS new WHERE new.run = runs.key"
+        )
+        run("DELETE FROM former_labels WHERE (name, number) IN (SELECT name, number FROM temp.relabelled)")
+        # A number that was given here is no longer one of another store alone, from which the name may have come.
+        run(
+            "UPDATE run_names SET last = most, origin = NULL FROM"
+            " (SELECT name AS given, max(number) AS most FROM temp.relabelled GROUP BY 1)"
+            " WHERE given = run_names.id AND most > last"
+        )
+        run("DROP TABLE temp.relabelled")
 
     def former(self, run: str) -> list[str]:
         """What a run (by id) was called before: ``experiment/label`` of each."""
@@ -149,43 +165,17 @@ class Labels:
         Where the other had runs that are deleted for good, the numbers go on behind theirs; a run that was called so
         before gets its own number back.
         """
-        connection = self._connection
-        connection.execute("INSERT OR IGNORE INTO experiments (name) VALUES (?)", (after,))
-        connection.execute("DROP TABLE IF EXISTS temp.renamed_names")
-        connection.execute(
-            "CREATE TEMP TABLE renamed_names AS SELECT old.id AS old, coalesce(new.last, 0) AS last, old.name"
-            " FROM run_names AS old LEFT JOIN run_names AS new ON new.name = old.name"
-            " AND new.experiment = (SELECT id FROM experiments WHERE name = ?2)"
-            " WHERE old.experiment = (SELECT id FROM experiments WHERE name = ?1)"
-            " AND old.id IN (SELECT name FROM runs)",
+        self._connection.execute("INSERT OR IGNORE INTO experiments (name) VALUES (?)", (after,))
+        of_before = "(SELECT id FROM experiments WHERE name = ?1) AND old.id IN (SELECT name FROM runs)"
+        self._connection.execute(
+            "INSERT OR IGNORE INTO run_names (experiment, name, last) SELECT (SELECT id FROM experiments WHERE name = ?2),"
+            f" old.name, 0 FROM run_names AS old WHERE old.experiment = {of_before}",
             (before, after),
         )
-        connection.execute(
-            "INSERT OR IGNORE INTO run_names (experiment, name, last)"
-            " SELECT (SELECT id FROM experiments WHERE name = ?), name, 0 FROM renamed_names",
-            (after,),
+        self._relabel(
+            f"SELECT runs.key, new.id, coalesce({_OWN}, new.last + runs.number) FROM run_names AS old"
+            " CROSS JOIN run_names AS new ON new.experiment = (SELECT id FROM experiments WHERE name = ?2)"
+            " AND new.name = old.name CROSS JOIN runs ON runs.name = old.id"
+            f" WHERE old.experiment = {of_before}",
+            (before, after),
         )
-        connection.execute("DROP TABLE IF EXISTS temp.renamed_runs")
-        connection.execute(
-            "CREATE TEMP TABLE renamed_runs AS SELECT key, new.id AS name, coalesce((SELECT f.number FROM former_labels AS f"
-            " WHERE f.run = key AND f.name = new.id), n.last + runs.number) AS number FROM runs"
-            " JOIN renamed_names AS n ON n.old = runs.name JOIN run_names AS new ON new.name = n.name"
-            " AND new.experiment = (SELECT id FROM experiments WHERE name = ?)",
-            (after,),
-        )
-        connection.execute(
-            "INSERT OR IGNORE INTO former_labels (name, number, run)"
-            " SELECT name, number, key FROM runs WHERE key IN (SELECT key FROM renamed_runs)"
-        )
-        connection.execute(
-            "UPDATE runs SET name = r.name, number = r.number FROM renamed_runs AS r WHERE r.key = runs.key"
-        )
-        connection.execute(
-            "DELETE FROM former_labels WHERE (name, number) IN (SELECT name, number FROM renamed_runs)"
-        )
-        connection.execute(
-            "UPDATE run_names SET last = max(last, r.most), origin = NULL FROM"
-            " (SELECT name, max(number) AS most FROM renamed_runs GROUP BY name) AS r WHERE r.name = run_names.id"
-        )
-        connection.execute("DROP TABLE temp.renamed_runs")
-        connection.execute("DROP TABLE temp.renamed_names")
