@@ -369,3 +369,20 @@ def test_a_store_that_vanishes_leaves_the_cell_alone(kernel: Any, folder: Path) 
     with pytest.raises((KeeperUnavailable, nbtrack.NbtrackError)):
         store(folder).runs.search()
     assert not (folder / ".nbtrack").exists()
+
+
+def test_what_a_cell_logs_with_another_tracker_is_recorded_too(kernel: Any, folder: Path) -> None:
+    (folder / "mlflow.py").write_text(
+        "def log_metric(key, value, step=None): return 'as ever'\ndef log_params(params): pass\n",
+        encoding="utf-8",
+    )
+    answer = kernel.run(
+        "import mlflow\nmlflow.log_params({'lr': 0.1})\n"
+        "for i in range(3): said = mlflow.log_metric('loss', 1 / (i + 1), step=i)\nsaid"
+    )
+    assert (answer.status, answer.result) == ("ok", "'as ever'")
+    kernel.run("mlflow.log_metric('loss', 'no number')\nmlflow.log_metric('fig', object())")
+    (run,) = store(folder).runs.search()
+    assert (run.params, run.metrics) == ({"lr": 0.1}, {"loss": 1 / 3})
+    kernel.run("%unload_ext nbtrack")
+    assert kernel.run("mlflow.log_metric.__code__.co_filename.endswith('mlflow.py')").result == "True"

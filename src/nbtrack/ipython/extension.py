@@ -10,6 +10,7 @@ from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
+from nbtrack.capture.frameworks.observers import Observers
 from nbtrack.config import Settings
 from nbtrack.errors import NbtrackError
 from nbtrack.ipython.deaths import LeftRuns
@@ -17,6 +18,7 @@ from nbtrack.ipython.header import HeaderTransformer
 from nbtrack.ipython.hooks import CellHooks
 from nbtrack.ipython.magics import TrackMagics
 from nbtrack.ipython.notebook import notebook_path
+from nbtrack.ipython.observed import ObservedCalls
 from nbtrack.ipython.own_path import OwnPath
 from nbtrack.ipython.traits import NbTrack
 from nbtrack.session import Session, begin_session, end_session
@@ -29,6 +31,7 @@ class Extension:
         self.shell = shell
         self.magics = TrackMagics(shell)
         self.hooks: CellHooks | None = None
+        self.observers: Observers | None = None
         self.own_path = OwnPath(Path.cwd())
         self.transformer = HeaderTransformer(self.own_path)
         self.traits: Any = None
@@ -58,11 +61,17 @@ class Extension:
         for event, callback in self.hooks.callbacks().items():
             shell.events.register(event, callback)
         shell.set_hook("complete_command", self.magics.complete, str_key="%track")
+        if settings["trackers"]:
+            calls = ObservedCalls(session)
+            self.observers = Observers(calls, calls.failed)
+            self.observers.begin()
         print(f"nbtrack remembers this notebook in {_short(session)}")
 
     def unload(self) -> None:
         """Take everything apart."""
         shell = self.shell
+        if self.observers is not None:
+            self.observers.end()
         if self.hooks is not None:
             for event, callback in self.hooks.callbacks().items():
                 with contextlib.suppress(ValueError):  # other code may have cleared them

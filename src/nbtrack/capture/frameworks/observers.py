@@ -1,0 +1,55 @@
+"""Which libraries are observed, and by what."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from functools import partial
+from types import ModuleType
+from typing import Final
+
+from nbtrack.capture.frameworks.imports import ImportWatch
+from nbtrack.capture.frameworks.patches import Patches, Sink
+
+LEAVES: Final = {
+    "mlflow": "mlflow",
+    "wandb": "wandb",
+    "trackio": "trackio",
+    "torch.utils.tensorboard.writer": "tensorboard",
+    "tensorboardX.writer": "tensorboard",
+}
+"""The module of this package that observes a library, by the library's own module."""
+
+
+class Observers:
+    """Observes the libraries of this process from `begin` to `end`, whether they are imported before or after.
+
+    Parameters
+    ----------
+    sink
+        Takes what was observed.
+    failed
+        Told what was raised while something was observed.
+    """
+
+    def __init__(self, sink: Sink, failed: Callable[[BaseException], object]) -> None:
+        self._sink = sink
+        self._failed = failed
+        self._patches = Patches(failed)
+        self._watch = ImportWatch({library: partial(self._observe, leaf) for library, leaf in LEAVES.items()})
+
+    def begin(self) -> None:
+        """Observe what is imported, and what will be."""
+        self._watch.begin()
+
+    def end(self) -> None:
+        """Leave all libraries as they were."""
+        self._watch.end()
+        self._patches.undo()
+
+    def _observe(self, leaf: str, module: ModuleType) -> None:
+        try:
+            observer = importlib.import_module(f"nbtrack.capture.frameworks.{leaf}")
+            observer.observe(module, self._sink, self._patches)
+        except Exception as problem:  # noqa: BLE001 - a release that looks different is not observed, and that is all
+            self._failed(problem)
