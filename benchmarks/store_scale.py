@@ -314,12 +314,15 @@ def filters(store: Path) -> dict[str, float]:
     client, run = _client(store)
     client.runs.get(run)
     time.sleep(READY)
-    return {
-        name: statistics.median(
-            milliseconds(functools.partial(client.runs.search, text, limit=PAGE + more)) for more in range(5)
-        )
-        for name, text in FILTERS.items()
-    }
+
+    def page(text: str, more: int, experiment: str | None = None) -> float:
+        ask = functools.partial(client.runs.search, text, limit=PAGE + more, experiment=experiment)
+        return milliseconds(ask)
+
+    found = {name: statistics.median(page(text, more) for more in range(5)) for name, text in FILTERS.items()}
+    found["the experiment alone"] = statistics.median(page("", more, "scale") for more in range(5))
+    found["nothing"] = statistics.median(page("", more) for more in range(5))
+    return found
 
 
 def texts(store: Path) -> dict[str, float]:
