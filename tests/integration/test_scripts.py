@@ -184,6 +184,36 @@ def test_columns_and_points_of_every_number_are_read_back(folder: Path) -> None:
     assert run.metric("long").steps.tolist() == list(range(0, 600_000, 2))
 
 
+def test_what_nobody_takes_in_is_synced_beside_the_loop_the_files_before_what_promises_them(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NBTRACK_KEEPER", "off")
+    done = run_script(
+        folder,
+        """
+        import os, threading, time
+        synced, real = [], os.fsync
+        def sync(file):
+            synced.append((threading.current_thread().name, os.readlink(f"/proc/self/fd/{file}")))
+            real(file)
+        os.fsync = sync
+        import nbtrack
+        nbtrack.artifact(b"content", "a.bin")
+        nbtrack.log(loss=1.0)
+        before = set(synced)
+        deadline = time.monotonic() + 30
+        while not any("/journal/" in path for _, path in set(synced) - before) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        beside = [path for thread, path in synced if thread == "nbtrack-watch"]
+        files = [index for index, path in enumerate(beside) if "/incoming/" in path]
+        journals = [index for index, path in enumerate(beside) if "/journal/" in path]
+        assert files[0] < journals[0], beside
+        assert all(thread == "nbtrack-watch" for thread, _ in synced), synced
+        """,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_killed_keeper_is_started_again_while_records_wait(folder: Path) -> None:
     done = run_script(
         folder,

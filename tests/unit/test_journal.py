@@ -186,6 +186,23 @@ def test_a_journal_grows_over_several_files_each_readable_by_itself(tmp_path: Pa
     assert sum(path.stat().st_size for path in files) < 3_000_000 + 50_000 * 40 + 2_000_000
 
 
+def test_a_journal_takes_little_of_a_disk_that_has_little_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = type("Room", (), {"f_bavail": 4_000, "f_frsize": 4096})()
+    opened = JournalWriter(tmp_path / "a.journal")
+    opened.open()
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "statvfs", lambda folder: room, raising=False)
+        for number in range(60):
+            opened.append(records.RunNoted(run="r", note=f"{number}" + "x" * 100_000))
+            opened.prepare()
+        assert max(path.stat().st_size for path in tmp_path.iterdir()) <= 4_000 * 4096 // 16
+        assert segments.size_of(9, 2_000_000, tmp_path) > 2_000_000  # what must fit does
+    opened.close()
+    assert len(read_all(tmp_path)) >= 60
+
+
 def test_a_full_disk_delays_records_and_loses_none(
     writer: JournalWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
