@@ -8,10 +8,13 @@ import pytest
 from owned_store import OwnedStore
 from shared_store import SharedStore
 
+from nbtrack.entities.records import RunNoted
 from nbtrack.errors import InvalidInput, NotFound, StoreTooNew
 from nbtrack.service import open_service
 from nbtrack.service.verification import look_at
 from nbtrack.store.database import DATABASE, Store
+from nbtrack.store.journal import SUFFIX
+from nbtrack.store.journal_writer import JournalWriter
 
 
 @pytest.fixture
@@ -254,6 +257,50 @@ def test_a_newer_store_is_refused(laptop: SharedStore, desk: SharedStore) -> Non
     assert desk.dump() == before
     assert sorted(desk.store.incoming.iterdir()) == []
     assert not desk.store.held
+
+
+def test_what_waits_in_the_other_journals_is_told(laptop: SharedStore, desk: SharedStore) -> None:
+    laptop.run()
+    assert desk.merge(laptop).waiting is False
+    journal = JournalWriter(laptop.store.folder / "journal" / f"{laptop.process}{SUFFIX}")
+    journal.open()
+    journal.append(RunNoted(run=laptop.service.runs.resolve("forest-1"), note="waits"))
+    assert desk.merge(laptop).waiting is True
+    journal.close()
+
+
+def test_a_merge_that_fails_anywhere_leaves_nothing(laptop: SharedStore, desk: SharedStore) -> None:
+    """Its transaction is ended at one statement after the other; the next merge goes through."""
+    desk.full_run()
+    laptop.register(laptop.full_run(), alias="champion")
+    before = desk.dump(), sorted(path for path in desk.store.folder.rglob("*") if path.is_file())
+    seen, failed = 0, 0
+
+    def interrupt(cursor: object, statement: str, bindings: object) -> bool:
+        nonlocal seen
+        seen += 1
+        if seen == failed and not statement.startswith("ROLLBACK"):
+            raise InterruptedError(statement)
+        return True
+
+    while True:
+        failed += 7
+        deferred = desk.service.merging.merge(str(laptop.store.folder))
+        found, seen = deferred.work(), 0
+        desk.store.connection.set_exec_trace(interrupt)
+        try:
+            merge = deferred.finish(found)
+        except InterruptedError:
+            desk.store.connection.set_exec_trace(None)
+        else:
+            break
+        after = desk.dump(), sorted(path for path in desk.store.folder.rglob("*") if path.is_file())
+        assert after == before
+        assert not desk.store.held
+    desk.store.connection.set_exec_trace(None)
+    assert failed > 100
+    assert (merge.added, merge.versions) == (1, 1)
+    assert not look_at(desk.store.folder).findings
 
 
 def test_what_is_nothing_is_said(laptop: SharedStore, desk: SharedStore, tmp_path: Path) -> None:

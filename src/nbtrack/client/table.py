@@ -66,6 +66,7 @@ class Table:
                 tags=rest["tags"][row],
                 notebook=own["notebook"][row],
                 cell_id=own["cell_id"][row],
+                origin=own["origin"][row] if "origin" in own else None,
             )
             for row in range(table.count)
         ]
@@ -85,7 +86,10 @@ class Table:
         return iter(self.runs)
 
     def columns(self) -> dict[str, list[Any]]:
-        """The table by columns: id, name, experiment, status, started, duration, ``params.*``, ``metrics.*``, ``tags.*``."""
+        """The table by columns: id, name, experiment, status, started, duration, ``params.*``, ``metrics.*``, ``tags.*``.
+
+        Where runs of other stores are among them there is a column ``origin`` too.
+        """
         columns = {_title(column): _values(column) for column in self._shown}
         columns["started"] = [_moment(nanoseconds) for nanoseconds in columns.get("started", [])]
         return columns

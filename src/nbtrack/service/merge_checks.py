@@ -49,7 +49,7 @@ class _Look:
     """What was seen so far."""
 
     origins: set[str]
-    sizes: dict[str, int]
+    sizes: dict[str, int] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)
     environments: dict[str, EnvironmentDocument] = field(default_factory=dict)
     sources: set[str] = field(default_factory=set)
@@ -64,7 +64,7 @@ def check(contents: Contents) -> Iterator[None]:
     Refusal
         If something cannot have come from a store of nbtrack.
     """
-    look = _Look(_check_origins(contents), contents.sizes)
+    look = _Look(_check_origins(contents))
     runs = set(contents.runs)
     for run in contents.runs:
         _check_run(look, contents.run(run), contents.points(run))
@@ -79,6 +79,7 @@ def check(contents: Contents) -> Iterator[None]:
         _require(
             0 < len(tombstone.id) < 2000 and tombstone.time >= 0, "it has a tombstone that means nothing"
         )
+    look.sizes = contents.sizes
     if missing := look.named - look.sizes.keys():
         raise Refusal(f"it names the content {min(missing)}, which is not in it")
     if more := look.sizes.keys() - look.named:

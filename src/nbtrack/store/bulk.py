@@ -38,7 +38,8 @@ def read_columns(
         values: list[Any] = list(zip(*rows, strict=True))
     if not rows:
         return 0, []
-    columns = _own_columns(connection, dict(zip(_OWN, values[: len(_OWN)], strict=True)))
+    own = dict(zip(_OWN, values[: len(_OWN)], strict=True))
+    columns = _own_columns(connection, own) + _origins(connection, own["id"])
     by_number: dict[int, Sequence[SQLValue]] = dict(zip(wide, values[len(_OWN) :], strict=True))
     if len(wide) < len(known):
         by_number |= _rare_columns(connection, values[0])
@@ -86,6 +87,16 @@ def _own_columns(connection: apsw.Connection, own: dict[str, Sequence[Any]]) -> 
         _text("notebook", [texts.get(key) for key in own["notebook"]]),
         _text("cell_id", [texts.get(key) for key in own["cell"]]),
     ]
+
+
+def _origins(connection: apsw.Connection, runs: Sequence[Any]) -> list[Column]:
+    """The marks of the stores that merged runs came from; no column where there is none."""
+    rows: list[Any] = connection.execute(
+        "SELECT run, mark FROM run_origins JOIN origins ON origins.id = origin"
+    ).fetchall()
+    marks = dict(rows)
+    found = [marks.get(run) for run in runs] if marks else []
+    return [_text("origin", found)] if any(found) else []
 
 
 def _rare_columns(connection: apsw.Connection, keys: Sequence[int]) -> dict[int, Sequence[SQLValue]]:

@@ -84,6 +84,7 @@ class StoreContents:
         self._registry = RegistryDocuments(store.connection)
         self._runs = sorted(runs)
         self._versions = versions
+        self._named: dict[str, set[str]] = {}
 
     @cached_property
     def source(self) -> OriginDocument:
@@ -93,7 +94,8 @@ class StoreContents:
     @cached_property
     def origins(self) -> list[OriginDocument]:
         """The source, and the stores that it has the runs, versions and aliases from."""
-        found = {document.origin for document in map(self.run, self._runs)}
+        rows = self._all(f"SELECT DISTINCT origin FROM run_origins WHERE run IN {IDS}", (bound(self._runs),))
+        found = {origin for (origin,) in rows}
         found |= {version.origin for version in self.registry.versions}
         found |= {alias.origin for alias in self.registry.aliases}
         return [self.source, *(origin for origin in self._store.origins.all() if origin.id in found)]
@@ -105,7 +107,9 @@ class StoreContents:
 
     def run(self, run: str) -> RunDocument:
         """A run."""
-        return self._documents.read(run)
+        document = self._documents.read(run)
+        self._named[run] = set(content_of_run(document))
+        return document
 
     def points(self, run: str) -> bytes:
         """The chunks of all its series, one after the other."""
@@ -121,7 +125,9 @@ class StoreContents:
             (bound(self._runs),),
         )
         for process, until in rows:
-            yield self._documents.read_process(process, self._runs, until)
+            document = self._documents.read_process(process, self._runs, until)
+            self._named[process] = set(content_of_process(document))
+            yield document
 
     @cached_property
     def registry(self) -> RegistryDocument:
@@ -140,7 +146,12 @@ class StoreContents:
     @cached_property
     def sizes(self) -> dict[str, int]:
         """The digests of all content that the documents name, each with its size."""
-        named = set(named_content(map(self.run, self._runs), self.processes(), self.registry))
+        if not self._named.keys() >= set(self._runs):  # else all were read, and their processes after them
+            for run in self._runs:
+                self.run(run)
+            for _ in self.processes():
+                pass
+        named = set().union(*self._named.values(), (version.digest for version in self.registry.versions))
         rows = self._all(
             f"SELECT digest, size FROM blobs WHERE digest IN {IDS} ORDER BY digest", (bound(named),)
         )
@@ -154,21 +165,15 @@ class StoreContents:
         return self._store.connection.execute(sql, bindings).fetchall()
 
 
-def named_content(
-    runs: Iterable[RunDocument], processes: Iterable[ProcessDocument], registry: RegistryDocument
-) -> Iterator[str]:
-    """The digests that documents name, some of them often."""
-    for run in runs:
-        yield from content_of_run(run)
-    for process in processes:
-        for execution in process.executions:
-            yield from filter(None, (execution.source, execution.outputs))
-    yield from (version.digest for version in registry.versions)
-
-
 def content_of_run(run: RunDocument) -> Iterator[str]:
     """The digests that a run names."""
     if run.environment:
         yield from (run.environment.interpreter, run.environment.packages)
     yield from (item.digest for item in run.artifacts if item.digest)
     yield from (snapshot.file for snapshot in run.snapshots if snapshot.file)
+
+
+def content_of_process(process: ProcessDocument) -> Iterator[str]:
+    """The digests that the executions of a process name."""
+    for execution in process.executions:
+        yield from filter(None, (execution.source, execution.outputs))

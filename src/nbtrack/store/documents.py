@@ -7,6 +7,7 @@ strict: exactly the fields of the document, each of its type, no name twice.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import types
 import typing
@@ -21,13 +22,11 @@ _LONGEST = 10_000_000
 
 def to_json(document: Any) -> bytes:
     """A document as JSON; the same document gives the same bytes."""
-    return json.dumps(_plain(document), separators=(",", ":")).encode()
+    return json.dumps(document, default=_plain, separators=(",", ":")).encode()
 
 
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    return [_plain(item) for item in value] if isinstance(value, list) else value
+def _plain(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
 def from_json(hint: type[T], content: bytes) -> T:
@@ -53,13 +52,15 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
-_HINTS: dict[type, dict[str, Any]] = {}
+@functools.cache
+def _fields(document: type) -> dict[str, Any]:
+    return typing.get_type_hints(document)
 
 
 def _build(hint: Any, plain: Any, where: str) -> Any:
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        hints = _HINTS.setdefault(hint, typing.get_type_hints(hint))
+        hints = _fields(hint)
         if not isinstance(plain, dict) or plain.keys() != hints.keys():
             raise ValueError(f"{where} does not have the fields that it must have")
         return hint(**{name: _build(hints[name], value, f"{where}.{name}") for name, value in plain.items()})
