@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from campaigns.campaign import Tally
-from nbtrack.capture.recorder import ActiveRun, Recorder
+from nbtrack.capture.active_run import ActiveRun
+from nbtrack.capture.recorder import Recorder
 from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
 from nbtrack.entities.processes import ProcessIdentity

@@ -18,9 +18,11 @@ from collections.abc import Callable
 from contextvars import ContextVar, Token
 from pathlib import Path
 
+from nbtrack.capture.active_run import ActiveRun
+from nbtrack.capture.ends import status_of
 from nbtrack.capture.environment import environment
 from nbtrack.capture.handover import HandedOver, RunPointer, handed_over
-from nbtrack.capture.recorder import ActiveRun, Recorder
+from nbtrack.capture.recorder import Recorder
 from nbtrack.capture.redacted import Redaction
 from nbtrack.clock import now_ns
 from nbtrack.config import Settings
@@ -408,13 +410,6 @@ def _script_name() -> str | None:
     return Path(file).stem if isinstance(file, str) else None
 
 
-def status_of(error: BaseException | None) -> str:
-    """How a run ended that `error` (or None) ended."""
-    if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
-        return "finished"
-    return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-
-
 class _Process:
     """The one session of this process."""
 
@@ -483,13 +478,3 @@ def _point() -> None:
     if _Process.session is not None and threading.current_thread() is threading.main_thread():
         run = _current_run.get() or _Process.session.run
         _Process.session.pointer.point(run.id if run is not None else None)
-
-
-def format_traceback(error: BaseException) -> str:
-    """The text of an exception's traceback, without the values of locals."""
-    import traceback
-
-    try:
-        return "".join(traceback.format_exception(error))
-    except Exception:  # noqa: BLE001 - an exception whose own __str__ raises must still end its run
-        return f"{type(error).__module__}.{type(error).__qualname__}"

@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from nbtrack.capture.recorder import ActiveRun, Recorder
+from nbtrack.capture.active_run import ActiveRun
+from nbtrack.capture.ends import format_traceback, status_of
+from nbtrack.capture.recorder import Recorder
 from nbtrack.errors import InvalidInput
 from nbtrack.session import (
     Session,
     begin_session,
     current_session,
     enter_run,
-    format_traceback,
     leave_run,
-    status_of,
 )
 
 

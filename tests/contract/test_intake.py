@@ -14,7 +14,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from nbtrack.capture.recorder import ActiveRun, Recorder
+from nbtrack.capture.active_run import ActiveRun
+from nbtrack.capture.recorder import Recorder
 from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
 from nbtrack.entities.processes import ProcessIdentity

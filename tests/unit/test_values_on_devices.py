@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nbtrack.capture.recorder import ActiveRun, Recorder
+from nbtrack.capture.active_run import ActiveRun
+from nbtrack.capture.recorder import Recorder
 from nbtrack.capture.series import as_steps, as_values
 from nbtrack.entities import records
 from nbtrack.errors import InvalidInput

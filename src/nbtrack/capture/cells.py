@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from nbtrack.capture.active_run import ActiveRun
 from nbtrack.capture.datasets import read_datasets
 from nbtrack.capture.metrics import left_metrics
 from nbtrack.capture.models import fitted_estimators
 from nbtrack.capture.params import assigned_params, read_params
-from nbtrack.capture.recorder import ActiveRun, Recorder
+from nbtrack.capture.recorder import Recorder
 from nbtrack.capture.secrets import mentions_secrets
 from nbtrack.capture.source import CellSource, parse_cell
 from nbtrack.clock import now_ns

@@ -16,7 +16,7 @@ from nbtrack.capture.params import loaded
 from nbtrack.capture.values import metric_value
 
 if TYPE_CHECKING:
-    from nbtrack.capture.recorder import ActiveRun
+    from nbtrack.capture.active_run import ActiveRun
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ import time
 import zlib
 from array import array
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from nbtrack.capture.active_run import ActiveRun
 from nbtrack.capture.artifacts import write_object
 from nbtrack.capture.incoming import Incoming
 from nbtrack.capture.models import (
@@ -33,24 +33,6 @@ from nbtrack.entities.ids import new_id
 from nbtrack.entities.records import Record
 from nbtrack.entities.runs import JSONValue
 from nbtrack.errors import InvalidInput, NbtrackError
-
-
-@dataclass(slots=True)
-class ActiveRun:
-    """A run that this process records. ``saved`` counts the bytes of models that it has saved.
-
-    ``owner`` is the process that began it and alone ends it: a forked child comes out of the same cell or block.
-    """
-
-    id: str
-    name: str
-    experiment: str
-    began: float = field(default_factory=time.monotonic)
-    ended: bool = False
-    saved: int = 0
-    series: dict[str, int] = field(default_factory=dict)
-    """The numbers of its series in the journal, kept by the journal's writer."""
-    owner: int = field(default_factory=os.getpid)
 
 
 class PointSink(Protocol):

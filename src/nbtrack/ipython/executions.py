@@ -10,8 +10,8 @@ from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
+from nbtrack.capture.active_run import ActiveRun
 from nbtrack.capture.cells import CellCapture
-from nbtrack.capture.recorder import ActiveRun
 from nbtrack.ipython.header import RunRequest
 from nbtrack.ipython.outputs import OutputCollector
 

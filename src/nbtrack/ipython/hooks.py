@@ -13,8 +13,9 @@ from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
+from nbtrack.capture.active_run import ActiveRun
 from nbtrack.capture.cells import CellCapture, CellStart
-from nbtrack.capture.recorder import ActiveRun
+from nbtrack.capture.ends import format_traceback, status_of
 from nbtrack.capture.secrets import is_kept_out
 from nbtrack.errors import InvalidInput, NbtrackError
 from nbtrack.ipython.deaths import LeftRuns
@@ -27,7 +28,7 @@ from nbtrack.ipython.outputs import OutputCollector, cell_end, cell_error
 from nbtrack.ipython.own_path import OwnPath
 from nbtrack.ipython.threads import CellThreads
 from nbtrack.ipython.trouble import StorePlace
-from nbtrack.session import Session, enter_run, format_traceback, leave_run, status_of
+from nbtrack.session import Session, enter_run, leave_run
 
 NOT_WIRED = (
     "the shell's events were taken away from nbtrack by other code; %reload_ext nbtrack sets them again"

@@ -6,7 +6,7 @@ from html import escape
 
 from IPython.display import display
 
-from nbtrack.capture.recorder import ActiveRun
+from nbtrack.capture.active_run import ActiveRun
 from nbtrack.entities.ids import short_id
 from nbtrack.errors import KeeperUnavailable, NbtrackError, NotFound
 from nbtrack.session import Session

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from nbtrack.capture.recorder import ActiveRun
+from nbtrack.capture.active_run import ActiveRun
 from nbtrack.clock import now_ns
 from nbtrack.entities import records
 from nbtrack.entities.ids import new_id

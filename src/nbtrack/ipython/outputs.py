@@ -7,7 +7,7 @@ from typing import Any
 from IPython.core.interactiveshell import InteractiveShell
 
 from nbtrack.capture.cells import CellEnd
-from nbtrack.session import format_traceback
+from nbtrack.capture.ends import format_traceback
 
 
 class OutputCollector:

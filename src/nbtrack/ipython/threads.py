@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from weakref import WeakKeyDictionary
 
-from nbtrack.capture.recorder import ActiveRun
+from nbtrack.capture.active_run import ActiveRun
 
 _WORKERS = (
     "nbtrack.",

@@ -1,0 +1,25 @@
+"""A run that is being recorded, as this process knows it."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class ActiveRun:
+    """A run that this process records. ``saved`` counts the bytes of models that it has saved.
+
+    ``owner`` is the process that began it and alone ends it: a forked child comes out of the same cell or block.
+    """
+
+    id: str
+    name: str
+    experiment: str
+    began: float = field(default_factory=time.monotonic)
+    ended: bool = False
+    saved: int = 0
+    series: dict[str, int] = field(default_factory=dict)
+    """The numbers of its series in the journal, kept by the journal's writer."""
+    owner: int = field(default_factory=os.getpid)
