@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from pathlib import Path
+from typing import ClassVar
 
 from nbtrack.capture.active_run import ActiveRun
 from nbtrack.capture.ends import status_of
@@ -415,15 +416,23 @@ class _Process:
 
     session: Session | None = None
     watches_forks = False
+    handed: ClassVar[dict[int, bool]] = {}
+    """Whether a thread that forks has the run that is handed over."""
     beginning = threading.RLock()
     """Held while a session, its journal or its run is begun: threads may begin at once, and shall have the same one."""
+
+
+def _before_fork() -> None:
+    """Note whether this thread's run is the one that is handed over: the parent may go on while its child begins."""
+    session, run = _Process.session, _current_run.get()
+    handed = session is not None and run is not None and session.pointer.read() == run.id
+    _Process.handed[threading.get_ident()] = handed
 
 
 def _after_fork() -> None:
     """In a child: what its parent hands over is asked for at each call, since a pool's worker outlives cells and blocks."""
     _Process.beginning = threading.RLock()  # the thread that held it is not in the child
-    session, run = _Process.session, _current_run.get()
-    if session is not None and run is not None and session.pointer.read() == run.id:
+    if _Process.handed.get(threading.get_ident()):
         _current_run.set(None)
 
 
@@ -444,7 +453,7 @@ def begin_session(folder: Path | None = None, settings: Settings | None = None) 
         return begun
     if not _Process.watches_forks and hasattr(os, "register_at_fork"):
         _Process.watches_forks = True
-        os.register_at_fork(after_in_child=_after_fork)
+        os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
     with _Process.beginning:
         if _Process.session is None:
             session = Session(folder or Path.cwd(), settings)

@@ -279,6 +279,25 @@ def test_runs_that_a_dead_process_left_open_are_told_once_to_their_experiment(re
     assert recording.service.deaths.left("study") == []
 
 
+def test_a_worker_that_is_read_before_the_run_that_it_logs_to_loses_nothing(recording: Recording) -> None:
+    recording.drain()
+    worker = JournalWriter(
+        recording.folder / "journal" / ("00" + recording.process[2:] + SUFFIX)
+    )  # sorted first
+    worker.open()
+    run = recording.run()
+    assert worker.log(run, {}, {"loss": 7.0})
+    recording.drain()
+    assert losses(recording) == [7.0]
+    assert recording.store.journals.problems() == []
+    assert worker.log("no such run", {}, {"loss": 8.0})
+    assert worker.log(run, {}, {"other": 9.0})
+    recording.drain()
+    assert [count for _, count in recording.store.journals.problems()] == [1]
+    assert list(recording.service.runs.metric("forest-1", "other").values) == [9.0]
+    worker.close()
+
+
 def test_a_drain_that_is_asked_for_what_was_recorded_until_now_ends(recording: Recording) -> None:
     run = recording.run()
     log_many(recording, run, 100)

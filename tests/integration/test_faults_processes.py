@@ -215,6 +215,24 @@ def test_a_child_that_is_forked_while_nbtrack_is_being_imported_logs(folder: Pat
     assert done.returncode == 0, done.stderr
 
 
+def test_a_worker_that_begins_late_asks_for_the_run_of_the_moment_all_the_same(folder: Path) -> None:
+    (folder / "late.py").write_text(
+        "import os, time\n"
+        "os.register_at_fork(after_in_child=lambda: time.sleep(1.0))\n"  # before nbtrack looks around in it
+        "import nbtrack\n"
+        "with nbtrack.run('one'):\n"
+        "    if (pid := os.fork()) == 0:\n"
+        "        nbtrack.log(late=1)\n"
+        "        os._exit(0)\n"
+        "with nbtrack.run('two'):\n"
+        "    os.waitpid(pid, 0)\n"
+    )
+    done = subprocess.run([sys.executable, "late.py"], cwd=folder, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    runs = nbtrack.open(folder).runs
+    assert (runs.get("one-1").metrics, runs.get("two-1").metrics) == ({}, {"late": 1})
+
+
 def test_a_thread_that_outlives_its_cell_logs_to_the_run_that_it_was_started_in(
     kernel: Any, folder: Path
 ) -> None:

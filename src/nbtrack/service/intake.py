@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -14,7 +15,7 @@ from nbtrack.clock import now_ns
 from nbtrack.entities import records
 from nbtrack.service import Deferred
 from nbtrack.service.points import GrowingSeries, Points
-from nbtrack.service.recorded import Recorded
+from nbtrack.service.recorded import Recorded, UnknownRun
 from nbtrack.store import journal, processes
 from nbtrack.store.database import Store
 from nbtrack.store.journal import Part, S
@@ -48,6 +49,8 @@ class Intake:
         self._points = Points(store.metrics)
         self._recorded = Recorded(store, self._points)
         self._newest = 0
+        self._ahead = self._lenient = False
+        """Whether other journals are read before one whose runs are not known; whether a run may stay unknown."""
         self.background: list[Deferred] = []
         """Slow work that the records asked for; whoever drains has it done."""
 
@@ -99,6 +102,25 @@ class Intake:
         return 0
 
     def _drain_part(self, name: str) -> int:
+        try:
+            return self._take_part(name)
+        except UnknownRun:
+            if self._ahead:
+                raise
+        # A worker logs to a run that began in its parent's journal after that was read: the others go first.
+        self._ahead, until = True, now_ns()
+        try:
+            for group in self._store.journals.groups():
+                if process_of(group[0]) != process_of(name):
+                    with contextlib.suppress(UnknownRun):  # its turn comes
+                        for _ in self.draining([group[0]], until):
+                            pass
+            self._lenient = True
+            return self._take_part(name)
+        finally:
+            self._ahead = self._lenient = False
+
+    def _take_part(self, name: str) -> int:
         part = self._store.journals.part(name, READ)
         if part is None or not part.has_next():
             return 0
@@ -168,6 +190,8 @@ class Intake:
             with self._store.connection:
                 action()
         except Exception as problem:
+            if isinstance(problem, UnknownRun) and not self._lenient:
+                raise
             if _is_of_the_disk(problem) or not self._store.connection.in_transaction:
                 raise  # not the record's fault: the whole transaction is tried again later
             self._note(name, problem)

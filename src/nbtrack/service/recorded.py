@@ -26,6 +26,10 @@ _CHUNK = 1 << 20
 LOST, DAMAGED = "was lost before it was stored", "was damaged on its way"
 
 
+class UnknownRun(LookupError):
+    """A record belongs to a run that is not in the store, or not yet: its beginning may wait in another journal."""
+
+
 class Recorded:
     """Takes records into one store.
 
@@ -91,7 +95,7 @@ class Recorded:
 
         Raises
         ------
-        LookupError
+        UnknownRun
             If it never was there.
         """
         if self._purges != self._store.trash.purges:
@@ -101,7 +105,7 @@ class Recorded:
             if not self._store.runs.has(run):
                 if self._store.trash.is_entombed("run", run):
                     return False
-                raise LookupError(f"the run {run} is not in the store")
+                raise UnknownRun(f"the run {run} is not in the store")
             self._known_runs.add(run)
         return True
 
