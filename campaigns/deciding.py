@@ -125,6 +125,7 @@ class Machine(Recording):
         elif what == "untag":
             self.ask("curation.untag", tags=[name], runs=[run.id])
             del run.tags[name]
+            self.exported = None  # a word that was taken back only after it was exported may come again with it
         elif what == "pin":
             run.pinned = data.draw(st.booleans())
             self.ask("curation.pin", pinned=run.pinned, runs=[run.id])
@@ -133,6 +134,7 @@ class Machine(Recording):
             note = data.draw(st.sampled_from(["", f"{self.word()} {text}".strip()]))
             self.ask("curation.note", text=note, number=number, runs=[run.label])
             run.notes[number - 1 : number] = [note] if note else []
+            self.exported = None
 
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
