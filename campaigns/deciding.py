@@ -125,7 +125,9 @@ class Machine(Recording):
         elif what == "untag":
             self.ask("curation.untag", tags=[name], runs=[run.id])
             del run.tags[name]
-            self.exported = None  # a word that was taken back only after it was exported may come again with it
+            self.exported = (
+                None  # a word that was taken back only after it was exported may come again with it
+            )
         elif what == "pin":
             run.pinned = data.draw(st.booleans())
             self.ask("curation.pin", pinned=run.pinned, runs=[run.id])
