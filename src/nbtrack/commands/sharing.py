@@ -12,8 +12,7 @@ from nbtrack.commands.grammar import Asking, Command
 from nbtrack.entities.bundles import Export, Merge
 from nbtrack.entities.stores import Backup
 from nbtrack.operations import to_json
-from nbtrack.render.numbers import size
-from nbtrack.render.sharing import export_sentences, merge_sentences
+from nbtrack.render.sharing import backup_sentence, export_sentences, merge_sentences
 from nbtrack.render.views import View
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for machines.")
@@ -38,7 +37,7 @@ def backup(asking: Asking, folder: str, link: bool, as_json: bool) -> View:
         return View(kind="json", content=to_json(made, indent=2))
     return View(
         kind="text",
-        content=f"{made.runs} runs in {made.files} files ({size(made.size)}) are in {made.path}, read again and whole.",
+        content=backup_sentence(made),
         hints=(f"look at it: nbtrack runs --all --store {made.path}",),
     )
 

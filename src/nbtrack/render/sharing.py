@@ -1,13 +1,23 @@
-"""What to say about a bundle that was written, and about what came in by a merge."""
+"""What to say about a copy or a bundle that was written, and about what came in by a merge."""
 
 from __future__ import annotations
 
 from nbtrack.entities.bundles import Export, Merge
+from nbtrack.entities.stores import Backup
 from nbtrack.render.characters import visible
 from nbtrack.render.numbers import size
 
 _NAMED = 10
 """Names of one kind at most; the others are counted."""
+
+
+def backup_sentence(made: Backup) -> str:
+    """What a copy of the store holds."""
+    verb = "is" if made.runs == 1 else "are"
+    return (
+        f"{_count(made.runs, 'run')} in {_count(made.files, 'file')} ({size(made.size)}) {verb} in "
+        f"{visible(made.path, 300)}, read again and whole."
+    )
 
 
 def export_sentences(written: Export) -> list[str]:
