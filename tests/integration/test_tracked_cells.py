@@ -386,3 +386,18 @@ def test_what_a_cell_logs_with_another_tracker_is_recorded_too(kernel: Any, fold
     assert (run.params, run.metrics) == ({"lr": 0.1}, {"loss": 1 / 3})
     kernel.run("%unload_ext nbtrack")
     assert kernel.run("mlflow.log_metric.__code__.co_filename.endswith('mlflow.py')").result == "True"
+
+
+def test_a_run_of_several_cells_goes_on_after_its_end(kernel: Any, folder: Path) -> None:
+    assert (
+        "There is no run" in kernel.run("%track start +long").stdout + kernel.run("%track start +long").stderr
+    )
+    kernel.run("%track start long")
+    kernel.run("lr = 0.1")
+    kernel.run("%track end")
+    kernel.run("%track start +long")
+    kernel.run("depth = 3")
+    kernel.run("%track end")
+    (run,) = store(folder).runs.search()
+    assert (run.name, run.status) == ("long-1", "finished")
+    assert run.params == {"lr": 0.1, "depth": 3}

@@ -365,15 +365,17 @@ class CellHooks:
 
     # What the magics ask
 
-    def start_bracket(self, name: str) -> ActiveRun:
-        """``%track start``."""
+    def start_bracket(self, name: str, *, again: bool = False) -> ActiveRun:
+        """``%track start``: a new run, or the last one of this name again."""
         if self.bracket is not None:
             raise InvalidInput(f"The run {self.bracket.name} is still open; end it first with %track end.")
         frame = self.executions.frame
         cell_id = frame.cell_id if frame else None
-        self.bracket = self.session.run = self.session.start_run(
-            name, notebook=self.notebook, cell_id=cell_id
-        )
+        if again:
+            run = self.session.continue_run(name)
+        else:
+            run = self.session.start_run(name, notebook=self.notebook, cell_id=cell_id)
+        self.bracket = self.session.run = run
         if frame is not None and frame.token is not None:
             enter_run(
                 self.bracket

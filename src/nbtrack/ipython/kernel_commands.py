@@ -24,11 +24,12 @@ def kernel_tree(hooks: CellHooks) -> Tree:
             ["runs", "--limit", "5"], asking.proxy, experiment=asking.experiment, prog=asking.prog
         )
 
-    @click.command("start", cls=Command, examples=("start forest",))
+    @click.command("start", cls=Command, examples=("start forest", "start +forest"))
     @click.argument("name")
     def start(name: str) -> View:
-        """Begin a run that spans cells, until %track end."""
-        run = hooks.start_bracket(check_name(name))
+        """Begin a run that spans cells, until %track end; +NAME goes on with the last run of this name."""
+        again = name.startswith("+")
+        run = hooks.start_bracket(check_name(name.removeprefix("+")), again=again)
         return View(kind="text", content=f"run {run.name} is open until %track end")
 
     @click.command("end", cls=Command, examples=("end",))
