@@ -38,6 +38,25 @@ def own_surroundings() -> Iterator[None]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(autouse=True)
+def surroundings_are_left(own_surroundings: None) -> Iterator[None]:
+    """What a test sets for its own processes must not be there for those of the next: it fails where it does, not they."""
+    before = _surroundings()
+    yield
+    after = _surroundings()
+    for name in {*before, *after}:
+        if before.get(name) != after.get(name):
+            os.environ.pop(name, None)
+            os.environ.update({name: before[name]} if name in before else {})
+    assert after == before
+
+
+def _surroundings() -> dict[str, str]:
+    return {
+        name: value for name, value in os.environ.items() if name.startswith(("NBTRACK_", "XDG_", "JPY_"))
+    }
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory."""

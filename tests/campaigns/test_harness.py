@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import numpy
 import pytest
@@ -123,7 +125,8 @@ def test_the_seed_is_printed_rotates_and_decides_what_chance_decides(
     monkeypatch.setattr("campaigns.__main__.campaign", lambda name: _made(act))
     seeds = []
     for arguments in ([], [], ["--seed=5"], ["--seed=5"]):
-        assert main(["kill", *arguments]) == 0
+        with patch.dict(os.environ):  # a campaign takes its own surroundings into all its processes
+            assert main(["kill", *arguments]) == 0
         seeds.append(capsys.readouterr().out.split("seed ")[1].split()[0])
     assert seeds[0] != seeds[1]
     assert seeds[2:] == ["5", "5"]

@@ -25,6 +25,7 @@ from nbtrack.entities.records import RunStarted
 from nbtrack.errors import InvalidInput, KeeperUnavailable, NbtrackError, StoreCorrupt, StoreTooNew
 from nbtrack.keeper import connect, protocol
 from nbtrack.keeper.address import StoreLock, socket_path
+from nbtrack.keeper.start import start_keeper
 from nbtrack.store.database import DATABASE, Store
 from nbtrack.store.location import create_store
 from nbtrack.store.points import Chunk
@@ -90,6 +91,13 @@ def test_it_leaves_when_the_store_is_gone_and_makes_no_new_one(store: Path) -> N
     assert not store.exists()
     with pytest.raises(KeeperUnavailable, match="is gone"):
         connect(store).ask("runs.search")
+
+
+def test_one_that_finds_no_store_tells_nobody_of_it(store: Path) -> None:
+    shutil.rmtree(store)  # between the decision to start a keeper and its look at the folder
+    start_keeper(store, 20.0).wait()
+    assert not wait_for(socket_path(store).exists, 2)
+    assert connect(create_store(store)).ask("store.status").runs == 0
 
 
 def test_it_leaves_when_idle(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -313,6 +313,8 @@ def serve(store: str) -> None:
         if not _acquire(lock, path):
             return
     except NbtrackError as error:
+        if not is_store(folder):
+            return  # it has just gone; whoever makes a new one there must not be told of the old one
         asyncio.run(_tell(_listen(path), error))
         path.unlink(missing_ok=True)
         return
