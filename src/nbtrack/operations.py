@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib
 import inspect
 import json
 import math
@@ -18,16 +19,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol, cast
 
-from nbtrack.entities.bundles import Export, Merge
-from nbtrack.entities.columns import MetricCurve, RunColumns
-from nbtrack.entities.deaths import LeftRun
-from nbtrack.entities.health import Repair, Verification
-from nbtrack.entities.models import ModelVersion, RegisteredModel
-from nbtrack.entities.ownership import Collection, Curated, Deletion, Trash, Usage
-from nbtrack.entities.runs import Comparison, MetricSeries, RunDetail, RunOutcome, RunTable
-from nbtrack.entities.search import SearchResult
-from nbtrack.entities.snapshots import Snapshot
-from nbtrack.entities.stores import Backup, StoreStatus
 from nbtrack.errors import InvalidInput, NbtrackError, by_code
 from nbtrack.service import Service
 
@@ -44,11 +35,22 @@ class Proxy(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One thing that may be asked or decided: ``noun.method`` of the service, and the type of its answer."""
+    """One thing that may be asked or decided: ``noun.method`` of the service, and the type of its answer.
+
+    ``given`` is that type, or names an entity as ``module.Class``, which is imported with the first answer: all of them
+    together would be a third of the time that loading the extension takes.
+    """
 
     name: str
-    answer: Any
+    given: Any
+    many: bool = False
+    """Whether a list of them is the answer."""
     decision: bool = False
+
+    @property
+    def answer(self) -> Any:
+        """The type of the answer."""
+        return _answer(self.given, self.many)
 
     def method(self, service: Service) -> Callable[..., Any]:
         """The use case behind the operation."""
@@ -56,48 +58,56 @@ class Operation:
         return cast("Callable[..., Any]", getattr(service.noun(noun), verb))
 
 
+@functools.cache
+def _answer(given: Any, many: bool) -> Any:
+    if isinstance(given, str):
+        module, _, name = given.rpartition(".")
+        given = getattr(importlib.import_module(f"nbtrack.entities.{module}"), name)
+    return list[given] if many else given
+
+
 OPERATIONS: dict[str, Operation] = {
     operation.name: operation
     for operation in (
-        Operation("store.status", StoreStatus),
-        Operation("verification.make", Verification),
-        Operation("repairs.make", Repair, decision=True),
-        Operation("runs.search", RunTable),
-        Operation("runs.columns", RunColumns),
-        Operation("runs.get", RunDetail),
-        Operation("runs.compare", Comparison),
-        Operation("runs.metric", MetricSeries),
-        Operation("runs.curve", MetricCurve),
-        Operation("runs.outcome", RunOutcome),
+        Operation("store.status", "stores.StoreStatus"),
+        Operation("verification.make", "health.Verification"),
+        Operation("repairs.make", "health.Repair", decision=True),
+        Operation("runs.search", "runs.RunTable"),
+        Operation("runs.columns", "columns.RunColumns"),
+        Operation("runs.get", "runs.RunDetail"),
+        Operation("runs.compare", "runs.Comparison"),
+        Operation("runs.metric", "runs.MetricSeries"),
+        Operation("runs.curve", "columns.MetricCurve"),
+        Operation("runs.outcome", "runs.RunOutcome"),
         Operation("runs.last", str),
         Operation("runs.complete", list[str]),
         Operation("runs.names", dict[str, list[str]]),
-        Operation("search.cells", SearchResult),
-        Operation("snapshots.get", Snapshot),
-        Operation("models.list", list[RegisteredModel]),
-        Operation("models.get", ModelVersion),
+        Operation("search.cells", "search.SearchResult"),
+        Operation("snapshots.get", "snapshots.Snapshot"),
+        Operation("models.list", "models.RegisteredModel", many=True),
+        Operation("models.get", "models.ModelVersion"),
         Operation("models.content", dict[str, str]),
-        Operation("models.register", ModelVersion, decision=True),
-        Operation("trash.delete", Deletion, decision=True),
-        Operation("trash.content", Trash),
-        Operation("trash.undo", Deletion, decision=True),
-        Operation("trash.restore", Deletion, decision=True),
-        Operation("curation.rename_runs", Curated, decision=True),
-        Operation("curation.rename_experiment", Curated, decision=True),
-        Operation("curation.rename_model", Curated, decision=True),
-        Operation("curation.move", Curated, decision=True),
-        Operation("curation.tag", Curated, decision=True),
-        Operation("curation.untag", Curated, decision=True),
-        Operation("curation.note", Curated, decision=True),
-        Operation("curation.describe", Curated, decision=True),
-        Operation("curation.pin", Curated, decision=True),
-        Operation("backups.make", Backup),
-        Operation("bundles.write", Export),
-        Operation("merging.merge", Merge, decision=True),
-        Operation("retention.collect", Collection, decision=True),
-        Operation("deaths.left", list[LeftRun]),
+        Operation("models.register", "models.ModelVersion", decision=True),
+        Operation("trash.delete", "ownership.Deletion", decision=True),
+        Operation("trash.content", "ownership.Trash"),
+        Operation("trash.undo", "ownership.Deletion", decision=True),
+        Operation("trash.restore", "ownership.Deletion", decision=True),
+        Operation("curation.rename_runs", "ownership.Curated", decision=True),
+        Operation("curation.rename_experiment", "ownership.Curated", decision=True),
+        Operation("curation.rename_model", "ownership.Curated", decision=True),
+        Operation("curation.move", "ownership.Curated", decision=True),
+        Operation("curation.tag", "ownership.Curated", decision=True),
+        Operation("curation.untag", "ownership.Curated", decision=True),
+        Operation("curation.note", "ownership.Curated", decision=True),
+        Operation("curation.describe", "ownership.Curated", decision=True),
+        Operation("curation.pin", "ownership.Curated", decision=True),
+        Operation("backups.make", "stores.Backup"),
+        Operation("bundles.write", "bundles.Export"),
+        Operation("merging.merge", "bundles.Merge", decision=True),
+        Operation("retention.collect", "ownership.Collection", decision=True),
+        Operation("deaths.left", "deaths.LeftRun", many=True),
         Operation("deaths.tell", int, decision=True),
-        Operation("space.measure", Usage),
+        Operation("space.measure", "ownership.Usage"),
     )
 }
 

@@ -58,6 +58,8 @@ def test_loading_the_extension_and_an_ordinary_cell_load_nothing_heavy(tmp_path:
     # A name that IPython itself had loaded already would make the rest of this test say nothing.
     assert packages(before) & HEAVY == set()
     assert "nbtrack.ipython.extension" in loaded  # type: ignore[operator]
+    # Entities of answers come with the answers.
+    assert not {"nbtrack.entities.bundles", "nbtrack.entities.ownership"}.intersection(loaded)  # type: ignore[call-overload]
     assert packages(loaded) & HEAVY == set()
     assert packages(all_loaded) & HEAVY == set()
 
