@@ -303,7 +303,8 @@ CAMPAIGN = Campaign(
             (
                 (
                     "    with _Process.beginning:\n        if _Process.session is None:\n            session =",
-                    "    with contextlib.nullcontext():\n        if _Process.session is None:\n            session =",
+                    "    with contextlib.nullcontext():\n"
+                    "        if _Process.session is None:\n            time.sleep(0.01)\n            session =",
                 ),
             ),
         ),
@@ -326,11 +327,12 @@ CAMPAIGN = Campaign(
             "the points of a transaction may come with a later one",
             "service/points.py",
             (
-                (_FLUSH, _FLUSH + "        if self.newest // (3 * 10**9) % 2:\n            return\n"),
+                (_FLUSH, _FLUSH + "        if time.time_ns() // (3 * 10**9) % 2:\n            return\n"),
+                ("from array import array\n", "import time\nfrom array import array\n"),
                 (_WRITE, _WRITE + "        self.forget_all()\n"),
                 (_CLEAR, _CLEAR + "        return\n\n    def forget_all(self) -> None:\n"),
             ),
         ),
     ),
-    teeth=2,
+    teeth=4,
 )

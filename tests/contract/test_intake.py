@@ -298,27 +298,29 @@ def test_a_worker_that_is_read_before_the_run_that_it_logs_to_loses_nothing(reco
     worker.close()
 
 
-def test_a_drain_that_is_asked_for_what_was_recorded_until_now_ends(recording: Recording) -> None:
+def test_a_drain_ends_while_a_process_goes_on_logging(recording: Recording) -> None:
     run = recording.run()
     log_many(recording, run, 100)
     taken = 0
-    for count in recording.service.intake.draining(until=time.time_ns()):
+    for count in recording.service.intake.draining():
         taken += count
-        log_many(recording, run, 100)  # a process that never stops logging
+        log_many(recording, run, 100)
     assert 100 <= taken < 1_000
 
 
-def test_a_drain_takes_all_of_a_process_that_counts_on_from_before_the_clock_was_set_back(
-    recording: Recording, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("ahead", [0.02, 0.5, 3600])
+def test_a_drain_takes_all_that_is_there_whatever_the_clock_of_its_writer_said(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch, ahead: float
 ) -> None:
     run = recording.run()
-    log_many(recording, run, 100)
-    monkeypatch.setattr("nbtrack.service.intake.READ", 1000)  # some twenty points in a transaction
-    hour = 3600 * 10**9
-    monkeypatch.setattr("nbtrack.service.intake.now_ns", lambda: time.time_ns() - hour)
-    taken = sum(recording.service.intake.draining(until=time.time_ns() - hour))
-    assert taken > 100
-    assert len(recording.service.runs.metric("forest-1", "loss").values) == 100
+    series = recording.series.setdefault(run, {})
+    moment = time.time_ns() + int(ahead * 10**9)
+    for number in range(10_000):
+        assert recording.journal.log(run, series, {"loss": float(number)}, now=moment)
+    assert len(recording.store.journals.names()) > 1
+    monkeypatch.setattr("nbtrack.service.intake.READ", 100_000)  # bytes of one transaction
+    assert sum(recording.service.intake.draining()) > 10_000
+    assert len(losses(recording)) == 10_000
 
 
 def test_many_points_travel_in_a_file_and_a_damaged_one_is_told(recording: Recording) -> None:

@@ -22,7 +22,6 @@ from typing import Any
 
 import apsw
 
-from nbtrack.clock import now_ns
 from nbtrack.config import SETTINGS
 from nbtrack.errors import KeeperUnavailable, NbtrackError, NotFound
 from nbtrack.keeper import protocol
@@ -102,14 +101,14 @@ class Keeper:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._leaving.wait(), IDLE_TICK if quiet > IDLE_AFTER else TICK)
 
-    async def _work(self, journal: str | None = None, until: int | None = None) -> None:
-        """Take in what was recorded before now (by all, or the process of `journal`), and see who has died.
+    async def _work(self, journal: str | None = None) -> None:
+        """Take in what was recorded until now (by all, or the process of `journal`), and see who has died.
 
         Others are answered between two transactions, so that nobody waits for somebody else's backlog.
         """
         intake = self._service.intake
         try:
-            for _ in intake.draining(None if journal is None else [journal], until or now_ns()):
+            for _ in intake.draining(None if journal is None else [journal]):
                 self._busy_at = time.monotonic()
                 await asyncio.sleep(0)
             if intake.catch_up():
@@ -172,7 +171,7 @@ class Keeper:
         try:
             # What the asker recorded before it asked is part of the answer; one that records nothing itself (no journal)
             # may have waited for a script to end, so all that was recorded until now is.
-            await self._work(request.get("journal"), request.get("now"))
+            await self._work(request.get("journal"))
             answer = dispatch(self._service, str(request.get("operation")), request.get("arguments") or {})
             if isinstance(answer, Deferred):
                 answer = answer.finish(await asyncio.to_thread(answer.work))

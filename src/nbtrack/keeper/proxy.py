@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nbtrack.clock import now_ns
 from nbtrack.config import Settings
 from nbtrack.errors import KeeperUnavailable, NbtrackError
 from nbtrack.keeper import protocol
@@ -94,7 +93,7 @@ class KeeperProxy:
         self.before()
         request: dict[str, Any] = {"version": __version__, "operation": operation, "arguments": arguments}
         if self.journal is not None:
-            request |= {"journal": self.journal, "now": now_ns()}  # by the clock of what the journal holds
+            request["journal"] = self.journal
         message = (
             self._ask_socket(request, start, answer)
             if self._keeper_may_live()

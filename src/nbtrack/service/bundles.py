@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import time
 from pathlib import Path
 
 from nbtrack.entities.bundles import Export
@@ -74,8 +73,7 @@ class Bundles:
                 f"{name[:80]!r} cannot be a store's name: letters, digits, dots and dashes, such as {fit_name(name)}."
             )
         target = self._checked(path, force)
-        for _ in self._intake.draining(until=time.time_ns()):
-            pass  # also what others than the asker had recorded
+        self._intake.drain()  # also what others than the asker had recorded
         chosen, versions = self._choose(runs or [], filter, model, experiment)
         running = self._store.trash.running(chosen)
         if running and runs:

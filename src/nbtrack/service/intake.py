@@ -27,10 +27,6 @@ READ = 1 << 22
 SLICE = 0.05
 """Seconds of work of one transaction: enough that the disk's wait is shared, little enough to answer in between."""
 
-FUTURE = 10**9
-"""Nanoseconds that a record's time may be ahead of this process's clock. One that is further ahead comes from a process that
-counts on from before the clock was set back: its times say nothing of what was recorded before a question."""
-
 INDEXED = 50
 """Cells that one transaction makes searchable: those that it took in, as a rule."""
 
@@ -48,7 +44,6 @@ class Intake:
         self._store = store
         self._points = Points(store.metrics)
         self._recorded = Recorded(store, self._points)
-        self._newest = 0
         self._ahead = self._lenient = False
         """Whether other journals are read before one whose runs are not known; whether a run may stay unknown."""
         self.background: list[Deferred] = []
@@ -58,23 +53,29 @@ class Intake:
         """Read what the journals (all, or those of `names`) hold beyond what was read; how many records that was."""
         return sum(self.draining(names))
 
-    def draining(self, names: list[str] | None = None, until: int | None = None) -> Iterator[int]:
+    def draining(self, names: list[str] | None = None) -> Iterator[int]:
         """As `drain`, one transaction at a time, each with the number of its records.
+
+        What a process writes while its journal is read is left for the next time: one that goes on logging has no end.
 
         Parameters
         ----------
         names
             Names of journals; all files of their processes are read.
-        until
-            Stop at what was recorded after this Unix time in nanoseconds: a process that goes on logging has no end.
         """
         wanted = None if names is None else {process_of(name) for name in names}
         for group in self._store.journals.groups():
             if wanted is None or process_of(group[0]) in wanted:
-                while count := self._drain_group(group):
+                ends = {name: self._store.journals.frames(name).stop for name in group}
+                while self._waits(ends) and (count := self._drain_group(group)):
                     yield count
-                    if until is not None and until < self._newest < now_ns() + FUTURE:
-                        break
+
+    def _waits(self, ends: dict[str, int]) -> bool:
+        """Whether any of these journals has not been read up to its end of a moment; one that is gone has."""
+        journals = self._store.journals
+        return any(
+            end > journals.position(name) and journals.path(name).exists() for name, end in ends.items()
+        )
 
     def catch_up(self) -> int:
         """Make some of the cells searchable that came in faster than that, or before there was a search; how many."""
@@ -108,13 +109,12 @@ class Intake:
             if self._ahead:
                 raise
         # A worker logs to a run that began in its parent's journal after that was read: the others go first.
-        self._ahead, until = True, now_ns()
+        self._ahead = True
         try:
             for group in self._store.journals.groups():
                 if process_of(group[0]) != process_of(name):
                     with contextlib.suppress(UnknownRun):  # its turn comes
-                        for _ in self.draining([group[0]], until):
-                            pass
+                        self.drain([group[0]])
             self._lenient = True
             return self._take_part(name)
         finally:
@@ -153,7 +153,6 @@ class Intake:
                     self._points.take(name, points)
                 except LookupError as problem:
                     self._note(name, problem)
-                self._newest = self._points.newest
                 continue
             payload = part.next_payload()
             if payload is None:
@@ -167,7 +166,6 @@ class Intake:
             self._points.take_many(name, payload)
             return
         record = journal.decode(payload)
-        self._newest = getattr(record, "time", self._newest)
         if isinstance(record, records.SegmentBegan):
             self._compare(name, record)
         else:

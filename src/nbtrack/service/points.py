@@ -49,8 +49,6 @@ class Points:
         self._series: dict[tuple[str, str], GrowingSeries] = {}
         self._grown: list[GrowingSeries] = []
         self._numbers: dict[str, dict[int, GrowingSeries]] = {}
-        self.newest = 0
-        """The time (ns) of the last point that was taken."""
 
     def name(self, journal: str, record: records.SeriesNamed) -> None:
         """Remember which series the numbers in a journal's file stand for."""
@@ -104,7 +102,6 @@ class Points:
             If a series was never named; the points of others are taken.
         """
         heads, times, steps, values = points
-        self.newest = times[-1]
         if heads.count(heads[0]) == len(heads):  # the usual loop logs one metric
             stretch = self._stretch(journal, heads[0])
             stretch.times.extend(times)

@@ -224,16 +224,6 @@ class Part:
         self._offset = offset
         return found
 
-    def length_of_frames(self) -> int:
-        """The bytes of all frames that come, by their lengths alone."""
-        offset, content = self._offset, self.content
-        while len(content) - offset >= FRAME.size:
-            (length, _) = FRAME.unpack_from(content, offset)
-            if not length:
-                break
-            offset += FRAME.size + length
-        return min(offset, len(content)) - self._offset
-
     def ends_clean(self) -> bool:
         """Whether nothing stands behind what was read: the end of the file, or the zeros of what was allocated."""
         return not any(self.content[self._offset : self._offset + FRAME.size])
@@ -270,6 +260,26 @@ def open_file(path: Path) -> int:
         If it cannot be opened.
     """
     return os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+
+
+def frames(file: int, start: int) -> range:
+    """The bytes that the frames of an open file take from `start` on, by their lengths alone: one that is cut off counts."""
+    part = Part(file, start, 0)
+    if not part.begun:
+        return range(0)
+    size, content = os.fstat(file).st_size, b""
+    position = end = part.start
+    while position + FRAME.size <= size:
+        if position + FRAME.size > end:
+            content = _read(file, _LOOK, position)
+            end = position + len(content)
+            if len(content) < FRAME.size:
+                break
+        (length, _) = FRAME.unpack_from(content, position - end)
+        if not length:
+            break
+        position += FRAME.size + length
+    return range(part.start, min(position, size))
 
 
 def tell_drained(path: Path, position: int) -> None:

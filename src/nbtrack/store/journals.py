@@ -77,14 +77,23 @@ class Journals:
         """Whether records of the journal could not be taken in."""
         return any(name == other for other, _ in self.problems())
 
+    def frames(self, name: str) -> range:
+        """The bytes that wait in the journal just now to be drained; none if the file is gone."""
+        try:
+            file = journal.open_file(self.path(name))
+        except FileNotFoundError:
+            return range(0)
+        try:
+            return journal.frames(file, self.position(name))
+        finally:
+            os.close(file)
+
     def waiting(self) -> int:
         """The bytes that are not drained yet."""
         total = 0
         for name in self.names():
             with contextlib.suppress(OSError):
-                part = self.part(name, self.path(name).stat().st_size)
-                if part is not None:
-                    total += part.length_of_frames()
+                total += len(self.frames(name))
         return total
 
     def sync(self) -> None:
