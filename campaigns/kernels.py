@@ -22,7 +22,7 @@ from campaigns.checker import check_runs
 from campaigns.keepers import end_keeper, kill_keeper
 from campaigns.kill import SHOWN_AS_CRASHED
 from campaigns.ledger import Ledger
-from campaigns.weakened import Weakening
+from campaigns.weakened import JOURNAL_IN_MEMORY
 from campaigns.workload import Kept
 from nbtrack.errors import NotFound
 
@@ -189,17 +189,6 @@ CAMPAIGN = Campaign(
     short=30,
     long=1_000,
     minutes=1.5,
-    weakenings=(
-        Weakening(
-            "the journal is in the memory of its process alone",
-            "store/segments.py",
-            (
-                (
-                    "mmap.mmap(descriptor, size), size)",
-                    "mmap.mmap(descriptor, size, flags=mmap.MAP_PRIVATE), size)",
-                ),
-            ),
-        ),
-    ),
+    weakenings=(JOURNAL_IN_MEMORY,),
     teeth=10,
 )

@@ -23,7 +23,7 @@ from campaigns.campaign import Campaign, Order, Tally
 from campaigns.checker import check_worker
 from campaigns.keepers import end_keeper, keeper_of, kill_keeper, signal_to, wait_for_keeper
 from campaigns.ledger import Ledger
-from campaigns.weakened import Weakening
+from campaigns.weakened import JOURNAL_IN_MEMORY, Weakening
 
 LANES = 2
 """Stores at work at a time."""
@@ -199,16 +199,7 @@ CAMPAIGN = Campaign(
     long=10_000,
     minutes=3.5,
     weakenings=(
-        Weakening(
-            "the journal is in the memory of its process alone",
-            "store/segments.py",
-            (
-                (
-                    "mmap.mmap(descriptor, size), size)",
-                    "mmap.mmap(descriptor, size, flags=mmap.MAP_PRIVATE), size)",
-                ),
-            ),
-        ),
+        JOURNAL_IN_MEMORY,
         Weakening(
             "the position in a journal is committed before the points",
             "service/intake.py",

@@ -27,7 +27,7 @@ from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
 from nbtrack.entities.processes import ProcessIdentity
 from nbtrack.operations import dispatch
-from nbtrack.service import Deferred, Sliced, open_service
+from nbtrack.service import completed, open_service
 from nbtrack.store import processes
 from nbtrack.store.blobs import digest_of
 from nbtrack.store.database import Store
@@ -173,14 +173,7 @@ class Recording(RuleBasedStateMachine):
         """Ask as a surface does: what was recorded before is part of the answer."""
         self.service.intake.drain()
         self.service.intake.bury()
-        answer = dispatch(self.service, operation, arguments)
-        if isinstance(answer, Deferred):
-            return answer.finish(answer.work())
-        if isinstance(answer, Sliced):
-            for _ in answer.steps:
-                pass
-            return answer.finish()
-        return answer
+        return completed(dispatch(self.service, operation, arguments))
 
     def identity(self) -> ProcessIdentity:
         """Who records."""

@@ -15,7 +15,7 @@ from nbtrack import Client, NbtrackError
 from nbtrack.keeper.address import StoreLock
 from nbtrack.keeper.proxy import KeeperProxy
 from nbtrack.operations import dispatch, to_entity, to_plain
-from nbtrack.service import Deferred, Service, Sliced, open_service
+from nbtrack.service import Service, completed, open_service
 from nbtrack.store.database import Store
 
 UNDER_WAY = 5.0
@@ -30,14 +30,7 @@ class InProcess:
 
     def call(self, operation: str, /, **arguments: Any) -> Any:
         """As the socket would answer."""
-        answer = dispatch(self._service, operation, arguments)
-        if isinstance(answer, Deferred):
-            answer = answer.finish(answer.work())
-        elif isinstance(answer, Sliced):
-            for _ in answer.steps:
-                pass
-            answer = answer.finish()
-        return to_plain(answer)
+        return to_plain(completed(dispatch(self._service, operation, arguments)))
 
     def ask(self, operation: str, /, **arguments: Any) -> Any:
         """The answer as the operation's entity."""

@@ -53,6 +53,13 @@ class Weakening:
         return content
 
 
+JOURNAL_IN_MEMORY = Weakening(
+    "the journal is in the memory of its process alone",
+    "store/segments.py",
+    (("mmap.mmap(descriptor, size), size)", "mmap.mmap(descriptor, size, flags=mmap.MAP_PRIVATE), size)"),),
+)
+
+
 def build(weakening: Weakening, folder: Path) -> Path:
     """Copy the package into `folder` with the weakening applied; the folder for PYTHONPATH."""
     copy = folder / "nbtrack"

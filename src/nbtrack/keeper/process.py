@@ -27,7 +27,7 @@ from nbtrack.errors import KeeperUnavailable, NbtrackError, NotFound
 from nbtrack.keeper import protocol
 from nbtrack.keeper.address import StoreLock, socket_path
 from nbtrack.operations import dispatch, error_to_plain, to_plain
-from nbtrack.service import Deferred, Service, Sliced, open_service
+from nbtrack.service import Deferred, Service, Sliced, completed, open_service
 from nbtrack.store.database import Store
 from nbtrack.store.filter_syntax import parser
 from nbtrack.store.location import disk_full, is_store, not_writable
@@ -361,13 +361,9 @@ def _answer_request(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
             service.intake.catch_up()
             service.intake.bury()
             for deferred in service.intake.background:
-                deferred.finish(deferred.work())
+                deferred.result()
             answer = dispatch(service, request["operation"], request["arguments"])
-            if isinstance(answer, Deferred):
-                answer = answer.finish(answer.work())
-            elif isinstance(answer, Sliced):
-                answer = answer.result()
-            return {"ok": to_plain(answer)}
+            return {"ok": to_plain(completed(answer))}
         finally:
             opened.close()
     except Exception as problem:  # noqa: BLE001 - as above
