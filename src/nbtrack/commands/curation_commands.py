@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -21,27 +24,56 @@ _of_model = click.option(
 )
 
 
-def _of_runs(function: F) -> F:
-    """The options that choose runs."""
-    for option in (
-        click.option("--all", "everywhere", is_flag=True, help="With --filter: in every experiment."),
-        click.option("--experiment", metavar="NAME", help="Look in this experiment."),
-        click.option("--filter", "filter", metavar="EXPR", help="Instead of RUN: all runs that fit."),
-    ):
-        function = option(function)
-    return function
+@dataclass(frozen=True, slots=True)
+class _Which:
+    """The options that choose runs beside their names."""
+
+    filter: str | None
+    experiment: str | None
+    everywhere: bool
+
+    def runs(self, asking: Asking, runs: Sequence[str]) -> dict[str, Any]:
+        """The arguments of an operation that say which runs are meant."""
+        if bool(runs) == (self.filter is not None):
+            raise click.UsageError(
+                "RUN and --filter exclude each other" if runs else "Name runs, or give --filter EXPR"
+            )
+        where = self.experiment or (None if self.everywhere else asking.experiment)
+        return {"runs": list(runs), "filter": self.filter, "experiment": where}
+
+    def model_or_runs(self, asking: Asking, model: str | None, runs: Sequence[str]) -> dict[str, Any]:
+        """As `runs`, where a registered model may be meant instead."""
+        if model is None:
+            return self.runs(asking, runs)
+        if runs or self.filter is not None:
+            raise click.UsageError("Name runs or --model NAME, not both")
+        return {"model": model}
+
+    @property
+    def is_experiment_alone(self) -> bool:
+        """Whether an experiment is named and no filter."""
+        return self.experiment is not None and self.filter is None
 
 
-def _chosen(
-    asking: Asking, runs: Sequence[str], filter: str | None, experiment: str | None, everywhere: bool
-) -> dict[str, Any]:
-    """The arguments of an operation that say which runs are meant."""
-    if bool(runs) == (filter is not None):
-        raise click.UsageError(
-            "RUN and --filter exclude each other" if runs else "Name runs, or give --filter EXPR"
-        )
-    where = experiment or (None if everywhere else asking.experiment)
-    return {"runs": list(runs), "filter": filter, "experiment": where}
+def _of_runs(experiment: str = "Look in this experiment.") -> Callable[[F], F]:
+    """The options that choose runs, given to the command as `which`; `experiment` is the help of ``--experiment``."""
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def gathered(
+            *args: Any, filter: str | None, experiment: str | None, everywhere: bool, **named: Any
+        ) -> Any:
+            return function(*args, which=_Which(filter, experiment, everywhere), **named)
+
+        for option in (
+            click.option("--all", "everywhere", is_flag=True, help="With --filter: in every experiment."),
+            click.option("--experiment", metavar="NAME", help=experiment),
+            click.option("--filter", "filter", metavar="EXPR", help="Instead of RUN: all runs that fit."),
+        ):
+            gathered = option(gathered)
+        return cast("F", gathered)
+
+    return decorate
 
 
 def _last(words: tuple[str, ...], what: str) -> tuple[list[str], str]:
@@ -61,18 +93,14 @@ def _last(words: tuple[str, ...], what: str) -> tuple[list[str], str]:
     ),
 )
 @click.argument("words", metavar="RUN... NEW", nargs=-1)
-@click.option("--filter", "filter", metavar="EXPR", help="Instead of RUN: all runs that fit.")
-@click.option("--experiment", metavar="NAME", help="With NEW alone: rename it; else look for the runs in it.")
-@click.option("--all", "everywhere", is_flag=True, help="With --filter: in every experiment.")
+@_of_runs("With NEW alone: rename it; else look for the runs in it.")
 @click.option("--model", metavar="NAME", help="Rename a registered model.")
 @as_json
 @click.pass_obj
 def rename(
     asking: Asking,
     words: tuple[str, ...],
-    filter: str | None,
-    experiment: str | None,
-    everywhere: bool,
+    which: _Which,
     model: str | None,
     as_json: bool,
 ) -> View:
@@ -82,18 +110,17 @@ def rename(
     """
     runs, new = _last(words, "NEW")
     if model is not None:
-        if runs or filter is not None or experiment is not None:
+        if runs or which.filter is not None or which.experiment is not None:
             raise click.UsageError("--model NAME needs the new name alone")
         done: Curated = asking.proxy.ask("curation.rename_model", model=model, name=new)
         return answer("text", renamed(done, "model "), as_json, json=done)
-    if experiment is not None and not runs and filter is None:
+    if which.is_experiment_alone and not runs:
+        experiment = which.experiment
         done = asking.proxy.ask("curation.rename_experiment", experiment=experiment, name=new)
         hint = f"what records into {experiment} goes on there: set its experiment to {new}"
         hints = (hint,) if experiment != new else ()
         return answer("text", renamed(done, "experiment "), as_json, hints, json=done)
-    done = asking.proxy.ask(
-        "curation.rename_runs", name=new, **_chosen(asking, runs, filter, experiment, everywhere)
-    )
+    done = asking.proxy.ask("curation.rename_runs", name=new, **which.runs(asking, runs))
     return answer("text", renamed(done), as_json, json=done)
 
 
@@ -107,26 +134,20 @@ def rename(
     ),
 )
 @click.argument("words", metavar="RUN... EXPERIMENT", nargs=-1)
-@click.option("--filter", "filter", metavar="EXPR", help="Instead of RUN: all runs that fit.")
-@click.option("--experiment", metavar="NAME", help="Look in it; without RUN and --filter: all runs of it.")
-@click.option("--all", "everywhere", is_flag=True, help="With --filter: in every experiment.")
+@_of_runs("Look in it; without RUN and --filter: all runs of it.")
 @as_json
 @click.pass_obj
 def move(
     asking: Asking,
     words: tuple[str, ...],
-    filter: str | None,
-    experiment: str | None,
-    everywhere: bool,
+    which: _Which,
     as_json: bool,
 ) -> View:
     """Put runs into another experiment, where they get its next numbers; old names still find them."""
     runs, to = _last(words, "EXPERIMENT")
-    if experiment is not None and not runs and filter is None:
-        filter = ""
-    done: Curated = asking.proxy.ask(
-        "curation.move", to=to, **_chosen(asking, runs, filter, experiment, everywhere)
-    )
+    if which.is_experiment_alone and not runs:
+        which = dataclasses.replace(which, filter="")
+    done: Curated = asking.proxy.ask("curation.move", to=to, **which.runs(asking, runs))
     return answer("text", renamed(done), as_json, json=done)
 
 
@@ -141,16 +162,14 @@ def move(
     ),
 )
 @click.argument("words", metavar="RUN... KEY[=VALUE]...", nargs=-1)
-@_of_runs
+@_of_runs()
 @_of_model
 @as_json
 @click.pass_obj
 def tag(
     asking: Asking,
     words: tuple[str, ...],
-    filter: str | None,
-    experiment: str | None,
-    everywhere: bool,
+    which: _Which,
     model: str | None,
     as_json: bool,
 ) -> View:
@@ -163,7 +182,7 @@ def tag(
         raise click.UsageError("Missing argument 'KEY[=VALUE]'")
     runs = words[:start]
     tags = pairs(tuple(word if "=" in word else f"{word}=" for word in words[start:]), "")
-    arguments = _model_or_runs(asking, model, runs, filter, experiment, everywhere)
+    arguments = which.model_or_runs(asking, model, runs)
     done: Curated = asking.proxy.ask("curation.tag", tags=tags, **arguments)
     shown = ", ".join(f"{key}={value}" if value else key for key, value in tags.items())
     return answer("text", f"Tagged {named(done.names)}: {shown}.", as_json, json=done)
@@ -179,39 +198,22 @@ def tag(
     ),
 )
 @click.argument("words", metavar="RUN... KEY", nargs=-1)
-@_of_runs
+@_of_runs()
 @_of_model
 @as_json
 @click.pass_obj
 def untag(
     asking: Asking,
     words: tuple[str, ...],
-    filter: str | None,
-    experiment: str | None,
-    everywhere: bool,
+    which: _Which,
     model: str | None,
     as_json: bool,
 ) -> View:
     """Remove a tag from runs or a model."""
     runs, key = _last(words, "KEY")
-    arguments = _model_or_runs(asking, model, runs, filter, experiment, everywhere)
+    arguments = which.model_or_runs(asking, model, runs)
     done: Curated = asking.proxy.ask("curation.untag", tags=[key], **arguments)
     return answer("text", f"Removed the tag {key} from {named(done.names)}.", as_json, json=done)
-
-
-def _model_or_runs(
-    asking: Asking,
-    model: str | None,
-    runs: Sequence[str],
-    filter: str | None,
-    experiment: str | None,
-    everywhere: bool,
-) -> dict[str, Any]:
-    if model is None:
-        return _chosen(asking, runs, filter, experiment, everywhere)
-    if runs or filter is not None:
-        raise click.UsageError("Name runs or --model NAME, not both")
-    return {"model": model}
 
 
 @click.command(
@@ -228,7 +230,7 @@ def _model_or_runs(
 @click.argument("words", metavar="[RUN] [TEXT...]", nargs=-1)
 @click.option("--replace", metavar="N", type=click.IntRange(min=1), help="Write TEXT in the place of note N.")
 @click.option("--remove", metavar="N", type=click.IntRange(min=1), help="Remove note N.")
-@_of_runs
+@_of_runs()
 @_of_model
 @as_json
 @click.pass_obj
@@ -237,25 +239,23 @@ def note(
     words: tuple[str, ...],
     replace: int | None,
     remove: int | None,
-    filter: str | None,
-    experiment: str | None,
-    everywhere: bool,
+    which: _Which,
     model: str | None,
     as_json: bool,
 ) -> View:
     """Add a note to a run, which search finds; without TEXT: list its notes. For a model: what it is."""
     if model is not None:
-        if filter is not None or replace is not None or remove is not None:
+        if which.filter is not None or replace is not None or remove is not None:
             raise click.UsageError("--model NAME needs the text alone")
         done: Curated = asking.proxy.ask("curation.describe", model=model, text=" ".join(words))
         text = f"Described {named(done.names)}." if words else f"{named(done.names)} has no description now."
         return answer("text", text, as_json, json=done)
-    runs, text = ([], " ".join(words)) if filter is not None else (list(words[:1]), " ".join(words[1:]))
+    runs, text = ([], " ".join(words)) if which.filter is not None else (list(words[:1]), " ".join(words[1:]))
     if remove is not None and (text or replace is not None):
         raise click.UsageError("--remove N needs no text, and no --replace")
     if replace is not None and not text:
         raise click.UsageError("--replace N needs a text")
-    chosen = _chosen(asking, runs, filter, experiment, everywhere)
+    chosen = which.runs(asking, runs)
     if not text and remove is None:
         if not runs:
             raise click.UsageError("Missing argument 'TEXT'")
@@ -270,19 +270,17 @@ def note(
 
 @click.command(cls=Command, completes=("run*",), examples=("pin forest-3", "pin --filter 'accuracy > 0.95'"))
 @click.argument("runs", metavar="RUN...", nargs=-1)
-@_of_runs
+@_of_runs()
 @as_json
 @click.pass_obj
 def pin(
     asking: Asking,
     runs: tuple[str, ...],
-    filter: str | None,
-    experiment: str | None,
-    everywhere: bool,
+    which: _Which,
     as_json: bool,
 ) -> View:
     """Protect runs: neither delete nor gc touches them until they are unpinned."""
-    chosen = _chosen(asking, runs, filter, experiment, everywhere)
+    chosen = which.runs(asking, runs)
     done: Curated = asking.proxy.ask("curation.pin", pinned=True, **chosen)
     them = "it" if len(done.names) == 1 else "them"
     return answer("text", f"Pinned {named(done.names)}: delete and gc pass over {them}.", as_json, json=done)
@@ -290,19 +288,17 @@ def pin(
 
 @click.command(cls=Command, completes=("run*",), examples=("unpin forest-3", "unpin --filter pinned --all"))
 @click.argument("runs", metavar="RUN...", nargs=-1)
-@_of_runs
+@_of_runs()
 @as_json
 @click.pass_obj
 def unpin(
     asking: Asking,
     runs: tuple[str, ...],
-    filter: str | None,
-    experiment: str | None,
-    everywhere: bool,
+    which: _Which,
     as_json: bool,
 ) -> View:
     """Take the pins of runs away."""
-    chosen = _chosen(asking, runs, filter, experiment, everywhere)
+    chosen = which.runs(asking, runs)
     done: Curated = asking.proxy.ask("curation.pin", pinned=False, **chosen)
     return answer("text", f"Unpinned {named(done.names)}.", as_json, json=done)
 
