@@ -14,7 +14,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -139,8 +139,9 @@ class Redactor:
         for forms, place in ((_APART, cleaned), (_TOGETHER, long)):
             for kind, anchor, form in forms:
                 if anchor in place:
-                    cleaned = self._without(kind, anchor, _compiled(form), cleaned)
-        return self._without_given(self._without_user_info(cleaned))
+                    cleaned = self._replaced(cleaned, _of_form(cleaned, kind, anchor, _compiled(form)))
+        cleaned = self._replaced(cleaned, _of_addresses(cleaned))
+        return self._replaced(cleaned, _given(cleaned))
 
     def value(self, value: Any, name: str = "") -> Any:
         """A JSON value without secrets in its texts; what is called by a secret's name is replaced as a whole."""
@@ -190,34 +191,14 @@ class Redactor:
         self.found[kind] += 1
         return MARK.format(kind)
 
-    def _without(self, kind: str, anchor: str, form: re.Pattern[str], text: str) -> str:
-        """`text` without what has a form; only where its anchor stands is it tried."""
+    def _replaced(self, text: str, found: Iterable[tuple[int, int, str]]) -> str:
+        """`text` with a mark for each stretch that was found: its beginning, its end, and its kind."""
         parts: list[str] = []
-        end, place = 0, text.find(anchor)
-        while place != -1:
-            for start in range(max(end, place - BEFORE), place + len(anchor) + 1):
-                match = form.match(text, start)
-                if match is not None and "‹redacted" not in match[0]:
-                    parts += [text[end:start], self._count(kind)]
-                    end = match.end()
-                    break
-            place = text.find(anchor, max(end, place + len(anchor)))
-        return "".join([*parts, text[end:]]) if parts else text
-
-    def _without_user_info(self, text: str) -> str:
-        parts: list[str] = []
-        end, place = 0, text.find("://")
-        while place != -1:
-            match = _compiled(_USER_INFO).match(text, place)
-            if match is not None and not _compiled(_PLACEHOLDER).match(match["secret"] or match["token"]):
-                group = "secret" if match["secret"] else "token"
-                start, stop = match.span(group)
-                parts += [
-                    text[end:start],
-                    self._count(f"{'password' if match['secret'] else 'token'} of an address"),
-                ]
+        end = 0
+        for start, stop, kind in found:
+            if start >= end:
+                parts += [text[end:start], self._count(kind)]
                 end = stop
-            place = text.find("://", place + 3)
         return "".join([*parts, text[end:]]) if parts else text
 
     def _without_values(self, text: str) -> str:
@@ -253,22 +234,41 @@ class Redactor:
             self._values = re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True))))
         return self._values
 
-    def _without_given(self, text: str) -> str:
-        """Replace what is given to the name of a secret."""
-        places = sorted(set(_places(text)))
-        if not places:
-            return text
-        parts: list[str] = []
-        end = 0
-        for place in places:
-            if place < end:
-                continue
-            match = _compiled(_GIVEN).match(text, place) or _unquoted(text, place)
-            if match is not None and _is_given(match["name"], match["value"]):
-                start, stop = match.span("value")
-                parts += [text[end:start], self._count("value of " + _short(match["name"]))]
-                end = stop
-        return "".join([*parts, text[end:]]) if parts else text
+
+def _of_form(text: str, kind: str, anchor: str, form: re.Pattern[str]) -> Iterator[tuple[int, int, str]]:
+    """What has a form; only where its anchor stands is it tried."""
+    end, place = 0, text.find(anchor)
+    while place != -1:
+        for start in range(max(end, place - BEFORE), place + len(anchor) + 1):
+            match = form.match(text, start)
+            if match is not None and "‹redacted" not in match[0]:
+                end = match.end()
+                yield start, end, kind
+                break
+        place = text.find(anchor, max(end, place + len(anchor)))
+
+
+def _of_addresses(text: str) -> Iterator[tuple[int, int, str]]:
+    """The passwords and tokens in addresses of servers."""
+    place = text.find("://")
+    while place != -1:
+        match = _compiled(_USER_INFO).match(text, place)
+        if match is not None and not _compiled(_PLACEHOLDER).match(match["secret"] or match["token"]):
+            group, kind = ("secret", "password") if match["secret"] else ("token", "token")
+            yield *match.span(group), f"{kind} of an address"
+        place = text.find("://", place + 3)
+
+
+def _given(text: str) -> Iterator[tuple[int, int, str]]:
+    """What is given to the name of a secret."""
+    end = 0
+    for place in sorted(set(_places(text))):
+        if place < end:
+            continue
+        match = _compiled(_GIVEN).match(text, place) or _unquoted(text, place)
+        if match is not None and _is_given(match["name"], match["value"]):
+            start, end = match.span("value")
+            yield start, end, "value of " + _short(match["name"])
 
 
 def is_kept_out(source: str) -> bool:
