@@ -7,12 +7,12 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
-from html import escape
 
 from IPython.display import display
 
 from nbtrack.entities.deaths import LeftRun
 from nbtrack.errors import NbtrackError
+from nbtrack.ipython.line import quiet
 from nbtrack.session import Session
 
 LOOKS = (0.0, 2.0, 2.0)
@@ -48,9 +48,7 @@ class LeftRuns:
             return
         from nbtrack.render.deaths import left_text
 
-        text = left_text(found, datetime.now().astimezone())
-        html = f'<div class="nbtrack-line" style="opacity:.85;font-size:.9em">{escape(text)}</div>'
-        display({"text/plain": text, "text/html": html}, raw=True)
+        display(quiet(left_text(found, datetime.now().astimezone())), raw=True)
         processes = sorted({run.process for run in found})
         self._beside(lambda: self._session.proxy.ask("deaths.tell", processes=processes))
 

@@ -12,11 +12,16 @@ from nbtrack.errors import KeeperUnavailable, NbtrackError, NotFound
 from nbtrack.session import Session
 
 
+def quiet(text: str, html: str | None = None) -> dict[str, str]:
+    """A text below a cell, for `display`; `html` where it is not just the text."""
+    style = "opacity:.85;font-size:.9em"
+    shown = escape(text) if html is None else html
+    return {"text/plain": text, "text/html": f'<div class="nbtrack-line" style="{style}">{shown}</div>'}
+
+
 def show_problem(problem: str) -> None:
     """Say why a cell with a header was not made a run."""
-    text = f"not tracked: {problem}"
-    html = f'<div class="nbtrack-line" style="opacity:.85;font-size:.9em">{escape(text)}</div>'
-    display({"text/plain": text, "text/html": html}, raw=True)
+    display(quiet(f"not tracked: {problem}"), raw=True)
 
 
 def show_line(
@@ -38,7 +43,7 @@ def show_line(
         session.unanswered += 1
         answer = session.proxy.ask_soon("runs.outcome", within=patience, run=run.id)
         session.unanswered = 0
-        text, html = outcome_text(answer), outcome_html(answer)
+        shown = {"text/plain": outcome_text(answer), "text/html": outcome_html(answer)}
     except NbtrackError as problem:
         if not isinstance(problem, KeeperUnavailable):
             session.unanswered = 0
@@ -47,9 +52,8 @@ def show_line(
         if not isinstance(problem, (KeeperUnavailable, NotFound)):
             # Silence is usual on a busy machine, and a keeper that is behind does not know the run yet.
             text = f"{text}\n  {problem.message}"
-        html = f'<div class="nbtrack-line" style="opacity:.85;font-size:.9em">{escape(text).replace(chr(10), "<br>")}</div>'
-        answer = None
-    display({"text/plain": text, "text/html": html}, raw=True)
+        answer, shown = None, quiet(text, escape(text).replace("\n", "<br>"))
+    display(shown, raw=True)
     if (
         answer is not None
         and answer.store_size > session.settings["store_warning"]

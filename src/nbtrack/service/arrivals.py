@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from nbtrack.entities.bundles import Merge, ProcessDocument, RunDocument
 from nbtrack.service.merge_checks import Refusal
@@ -73,11 +73,7 @@ class Arrivals:
 
     def told(self) -> Merge:
         """What was done."""
-        tally = self._tally
-        return Merge(
-            store=self._contents.source.name, added=tally.added, updated=tally.updated, unchanged=tally.unchanged,
-            deleted=tally.deleted, versions=tally.versions, aliases=tally.aliases, renamed=tally.renamed, kept=tally.kept,
-        )  # fmt: skip
+        return Merge(store=self._contents.source.name, **asdict(self._tally))
 
     def _take_run(self, document: RunDocument) -> None:
         run = document.id

@@ -10,7 +10,7 @@ import contextlib
 import math
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -123,11 +123,7 @@ class Collector:
         def finish() -> Collection:
             if compact and not dry_run:
                 self._retention.compact()
-            return Collection(
-                dry_run=dry_run, runs=tally.runs, versions=tally.versions, models=tally.models,
-                executions=tally.executions, blobs=tally.blobs, files=tally.files, size=tally.size,
-                unused=self._retention.unused(), kept=tally.kept,
-            )  # fmt: skip
+            return Collection(dry_run=dry_run, unused=self._retention.unused(), **asdict(tally))
 
         return Sliced(steps, finish)
 
