@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbtrack.entities import records
+from nbtrack.entities.lineage import Trace
 from nbtrack.store import segments
 from nbtrack.store.journal import HEADER, encode, read, tell_drained
 from nbtrack.store.journal_writer import JournalWriter
@@ -42,6 +43,22 @@ def test_what_is_written_is_read_in_order(tmp_path: Path) -> None:
     assert [record for _, record in read(path)] == entries
     assert [position for position, _ in read(path)] == positions
     assert list(read(path, positions[0])) == [(positions[1], entries[1])]
+
+
+def test_a_trace_comes_back_as_it_was(tmp_path: Path) -> None:
+    trace = Trace(
+        place="outer",
+        reads=["df", "file:/data/a b.csv", "random:numpy"],
+        writes=["model"],
+        unsure={"df": "too large to look into"},
+        versions={"model": "a1b2", "before:random:numpy": "c3"},
+        commands=["git status"],
+    )
+    write(tmp_path / "a.journal", records.CellTraced(execution="e", trace=trace.to_plain()))
+    ((_, record),) = read(tmp_path / "a.journal")
+    assert isinstance(record, records.CellTraced)
+    assert Trace.from_plain(record.trace) == trace
+    assert Trace.from_plain({**record.trace, "of a later version": 1}) == trace
 
 
 def test_nan_and_infinity_stay(tmp_path: Path) -> None:

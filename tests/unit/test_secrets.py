@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from nbtrack.capture.redacted import Redaction
 from nbtrack.capture.secret_kinds import KINDS
 from nbtrack.capture.secrets import Redactor, is_sensitive
+from nbtrack.entities.records import CellTraced
 
 HEX, LETTERS, UPPER = (
     "0123456789abcdef",
@@ -319,3 +321,20 @@ def test_names_of_secrets(name: str) -> None:
 )
 def test_names_of_other_things(name: str) -> None:
     assert not is_sensitive(name)
+
+
+def test_the_commands_of_a_trace_are_looked_through_and_its_keys_stay() -> None:
+    token = SECRETS["github"]
+    trace = {
+        "commands": [f"git push https://x:{token}@example.org/r"],
+        "reads": ["password", "file:/k/secret.csv"],
+    }
+    record = CellTraced(execution="e", trace=trace)
+    cleaned, note = Redaction(Redactor({})).clean(record)
+    assert isinstance(cleaned, CellTraced)
+    assert note is None
+    assert token not in cleaned.trace["commands"][0]
+    assert cleaned.trace["commands"][0].startswith("git push ")
+    assert cleaned.trace["reads"] == trace["reads"]
+    plain = CellTraced(execution="e", trace={"commands": ["git status"]})
+    assert Redaction(Redactor({})).clean(plain)[0] is plain

@@ -39,6 +39,8 @@ class Redaction:
 
     def clean(self, record: Record) -> tuple[Record, records.RunNoted | None]:
         """The record without secrets and, when a run ends that lost some, a note that says so. Never raises."""
+        if isinstance(record, records.CellTraced):
+            return self._traced(record), None
         names = _FIELDS.get(type(record))
         if names is None:
             return record, None
@@ -54,6 +56,13 @@ class Redaction:
             self._of_runs.setdefault(run, Counter()).update(self.redactor.found - known)
         note = self._note(run) if isinstance(record, records.RunEnded) else None
         return (replace(record, **cleaned) if cleaned else record), note
+
+    def _traced(self, record: records.CellTraced) -> records.CellTraced:
+        """Only commands are texts of the person. The rest names variables and files: a mark would tear the graph apart."""
+        commands = record.trace.get("commands")
+        if not commands or (new := self._clean(commands)) is commands:
+            return record
+        return replace(record, trace={**record.trace, "commands": new})
 
     def _clean(self, value: Any) -> Any:
         try:

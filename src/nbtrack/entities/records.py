@@ -174,6 +174,17 @@ class CellExecuted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CellTraced:
+    """What an execution read, wrote and changed: ``trace`` is a `nbtrack.entities.lineage.Trace` in its plain form.
+
+    It follows its execution's ``CellExecuted``.
+    """
+
+    execution: str
+    trace: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotTaken:
     """The notebook as a run left it: ``file`` is a copy of the saved notebook, None where none could be read.
 
@@ -230,6 +241,7 @@ Record = (
     | ArtifactSaved
     | DatasetsSeen
     | CellExecuted
+    | CellTraced
     | SnapshotTaken
     | RunNoted
     | RunEnded

@@ -1,0 +1,77 @@
+"""What one execution of a cell read, wrote and changed.
+
+A key is ``NAME`` for a variable of the notebook, or ``KIND:WHAT`` for state that a cell uses beside its variables:
+
+=====================  ==========================================================================================
+``random:python``      the state of a generator of random numbers; also ``random:numpy``, ``random:torch``, ``random:cuda``
+``env:NAME``           a variable of the environment
+``cwd``, ``sys.path``  the working folder, and where imports are looked for
+``option:pandas``      options of a library; also ``matplotlib``, ``numpy``, ``sklearn``, ``warnings``
+``module:NAME``        attributes of an imported module that the person's code has set
+``figure``             pyplot's open figures
+``file:PATH``          a file, with its absolute path
+``Out:N``              the result of the execution with the count N, read as ``_``, ``__`` or ``Out[N]``
+=====================  ==========================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Final
+
+EFFECTS: Final = ("process", "network", "sql", "outside", "install", "input")
+"""What a cell can do beyond its process and folder, or need from a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """What one execution did.
+
+    Attributes
+    ----------
+    place : str or None
+        The execution that this one ran inside of, None for a cell of the notebook.
+    reads : list of str
+        Keys whose value from before the cell was used.
+    writes : list of str
+        Keys that were bound anew.
+    mutated : list of str
+        Keys whose content changed while they stayed bound, be it through another name or by a function.
+    deleted : list of str
+        Names that were deleted.
+    unsure : dict
+        Keys that are named to be on the safe side, each with the reason.
+    versions : dict
+        A short fingerprint of each key's content after the cell, where one could be had. Those of variables can be compared
+        within one process only. For ``random:`` keys also that from before the cell, as ``before:random:…``.
+    defined : dict
+        What kind of value each written name holds: ``function``, ``class``, ``module``, ``estimator``, else its type's name.
+    effects : list of str
+        Of `EFFECTS`.
+    commands : list of str
+        Programs that were started, as they were called.
+    skipped : list of str
+        What was not looked into, as sentences: the budget of time ran out.
+    """
+
+    place: str | None = None
+    reads: list[str] = field(default_factory=list)
+    writes: list[str] = field(default_factory=list)
+    mutated: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    unsure: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    defined: dict[str, str] = field(default_factory=dict)
+    effects: list[str] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    def to_plain(self) -> dict[str, Any]:
+        """A dict of what is not empty, as journals carry it."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Trace:
+        """The trace that `to_plain` gave; fields of a later version are passed over."""
+        return cls(**{known.name: plain[known.name] for known in fields(cls) if known.name in plain})
