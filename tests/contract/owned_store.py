@@ -69,6 +69,11 @@ class OwnedStore:
             self.store.executions.add(record, outputs)
         return record.execution
 
+    def trace(self, execution: str, **fields: Any) -> None:
+        """What an execution read and wrote; see `Trace`."""
+        with self.store.transaction():
+            self.store.executions.add_trace(records.CellTraced(execution=execution, trace=fields))
+
     def snapshot(self, run: str, content: bytes | None = None) -> None:
         """A snapshot of the notebook at this moment."""
         record = records.SnapshotTaken(

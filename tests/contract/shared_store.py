@@ -57,8 +57,10 @@ class SharedStore(OwnedStore):
         run = self.run(
             name, experiment, environment=environment_id(), notebook="a.ipynb", cell_id="c1", directory="/d"
         )
-        self.execute("import numpy", cell="c0", text="hello")
-        self.execute(f"fit({run!r})", run, cell="c1", text="<b>done</b>")
+        imported = self.execute("import numpy", cell="c0", text="hello")
+        self.trace(imported, writes=["numpy"], defined={"numpy": "module"})
+        fitted = self.execute(f"fit({run!r})", run, cell="c1", text="<b>done</b>")
+        self.trace(fitted, reads=["numpy", "file:/d/\ud800.csv"], unsure={"model": "too large"})
         self.artifact(run, noise(run, 40_000), "model")
         self.artifact(run, b"id,value\n" * 5, "table.csv", "file")
         with store.transaction():
@@ -132,6 +134,7 @@ class SharedStore(OwnedStore):
             "environment": repr((detail.python, detail.packages, detail.notes)),
             "series": repr([(name, item.steps, item.values, item.times) for name, item in series.items()]),
             "content": [self.store.blobs.get(item.digest or "") for item in detail.artifacts],
+            "traces": [self.store.executions.trace(cell.id) for cell in detail.cells],
             "notebook": self.service.snapshots.get(run).notebook if detail.snapshot else None,
         }
 

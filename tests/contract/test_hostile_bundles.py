@@ -23,7 +23,7 @@ from nbtrack.service.arrivals import Arrivals
 from nbtrack.service.merge_checks import check
 from nbtrack.store import bundle_reader
 from nbtrack.store.bundle_reader import open_bundle
-from nbtrack.store.bundle_writer import MANIFEST
+from nbtrack.store.bundle_writer import FORMAT, MANIFEST
 
 
 @pytest.fixture(scope="module")
@@ -272,8 +272,20 @@ def test_a_hash_that_does_not_fit_is_damage(bundle: Path, desk: SharedStore) -> 
 
 
 def test_a_bundle_of_a_newer_format_asks_for_an_update(bundle: Path, desk: SharedStore) -> None:
-    manifest = manifest_of(bundle) | {"format": 2}
+    manifest = manifest_of(bundle) | {"format": FORMAT + 1}
     refuse(desk, forged.write(bundle, members_of(bundle), manifest), BundleError, "update nbtrack")
+
+
+def test_a_bundle_of_the_first_format_is_read(bundle: Path, tmp_path: Path) -> None:
+    members, here = members_of(bundle), SharedStore(tmp_path, "here")
+    name = next(name for name in members if name.startswith("processes/"))
+    process = json.loads(members[name])
+    for execution in process["executions"]:
+        del execution["trace"]
+    members[name] = json.dumps(process).encode()
+    manifest = manifest_for(members, manifest_of(bundle) | {"format": 1})
+    assert here.merge(forged.write(bundle, members, manifest)).added == 1
+    assert here.store.connection.execute("SELECT * FROM traces").fetchall() == []
 
 
 OTHER = new_id()
@@ -337,6 +349,10 @@ def lie_about_metrics(**fields: Any) -> Callable[[Any], None]:
         ("runs/", lie_about_metrics(chunks=[[5, 10]]), "cut in another way"),
         ("processes/", first("executions", id="x"), "has no id"),
         ("processes/", first("executions", outcome="<b>"), "unknown way"),
+        ("processes/", first("executions", trace={"place": "../x"}), "inside of one without an id"),
+        ("processes/", first("executions", trace={"effects": ["<b>"]}), "unknown effect"),
+        ("processes/", first("executions", trace={"reads": "x"}), "is not what it must be"),
+        ("processes/", first("executions", trace={"surprise": []}), "does not have the fields"),
         ("processes/", lambda process: process["executions"].append(process["executions"][0]), "twice"),
         ("registry", first("versions", run=OTHER), "came from a run that is not in it"),
         ("registry", first("versions", format="exe"), "has the format 'exe'"),

@@ -1,14 +1,16 @@
 """What a bundle holds, and what came of writing or merging one.
 
-The documents are JSON objects with exactly these fields; `nbtrack.store.documents` reads them and refuses all else. Digests
-are ``blake2b-256:<hex>``, times Unix times in nanoseconds, durations seconds; values of params and what is said of datasets
-are any JSON.
+The documents are JSON objects with exactly these fields, of which those with a default may be missing;
+`nbtrack.store.documents` reads them and refuses all else. Digests are ``blake2b-256:<hex>``, times Unix times in nanoseconds,
+durations seconds; values of params and what is said of datasets are any JSON.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+
+from nbtrack.entities.lineage import Trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +125,7 @@ class RunDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionDocument:
-    """One execution of a cell; ``source`` and ``outputs`` are digests."""
+    """One execution of a cell; ``source`` and ``outputs`` are digests. Bundles of the format 1 know no ``trace``."""
 
     id: str
     run: str | None
@@ -136,6 +138,7 @@ class ExecutionDocument:
     duration: float
     outcome: str
     traceback: str | None
+    trace: Trace | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from nbtrack.entities.bundles import (
     RunDocument,
     SeriesDocument,
 )
+from nbtrack.entities.lineage import EFFECTS
 from nbtrack.entities.runs import Dataset, RunStatus
 from nbtrack.store.audit import GENESIS, line_digest
 from nbtrack.store.bundle_contents import Contents, content_of_run
@@ -239,6 +240,10 @@ def _check_execution(look: _Look, execution: ExecutionDocument) -> None:
     if execution.outputs is not None:
         _name(look, execution.outputs)
         look.outputs.add(execution.outputs)
+    if execution.trace is not None:
+        place = execution.trace.place
+        _require(place is None or _is_id(place), f"{of} ran inside of one without an id")
+        _require(set(execution.trace.effects) <= set(EFFECTS), f"{of} has an unknown effect")
 
 
 def _check_registry(look: _Look, registry: RegistryDocument, runs: set[str]) -> None:

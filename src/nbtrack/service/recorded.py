@@ -60,6 +60,7 @@ class Recorded:
             records.ArtifactSaved: self._artifact,
             records.DatasetsSeen: self._datasets,
             records.CellExecuted: self._cell,
+            records.CellTraced: lambda record: store.executions.add_trace(record),
             records.SnapshotTaken: self._snapshot,
             records.RunNoted: lambda record: store.runs.add_note(record.run, record.note),
             records.RunEnded: lambda record: store.runs.end(record),

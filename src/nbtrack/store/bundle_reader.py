@@ -336,10 +336,10 @@ class Bundle:
             manifest = from_json(Manifest, text)
         except ValueError as problem:
             raise self.unsafe(f"its manifest is none of nbtrack ({problem})") from None
-        if manifest.format != FORMAT:
+        if not 1 <= manifest.format <= FORMAT:
             raise BundleError(
                 f"The bundle {self.path} has the format {manifest.format} (nbtrack {manifest.nbtrack}), and this nbtrack "
-                f"reads {FORMAT}; update nbtrack.",
+                f"reads those up to {FORMAT}; update nbtrack.",
                 path=str(self.path),
             )
         return manifest

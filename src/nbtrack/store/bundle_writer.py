@@ -26,7 +26,7 @@ from nbtrack.store.bundle_contents import Contents
 from nbtrack.store.documents import to_json
 from nbtrack.version import __version__
 
-FORMAT = 1
+FORMAT = 2
 MOST_DOCUMENT, MOST_MANIFEST, MOST_POINTS = 64 << 20, 256 << 20, 512 << 20
 """Bytes at most of one JSON document (a reader needs ten times the memory), of the manifest, of the points of one run."""
 

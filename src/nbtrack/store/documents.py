@@ -1,7 +1,7 @@
 """Documents of a bundle as JSON, and back from JSON that nobody has vouched for.
 
 JSON as Python writes it: NaN, infinities, -0.0, integers of any size and lone surrogates stay what they are. Reading is
-strict: exactly the fields of the document, each of its type, no name twice.
+strict: exactly the fields of the document, each of its type, no name twice; only one with a default may be missing.
 """
 
 from __future__ import annotations
@@ -57,11 +57,20 @@ def _fields(document: type) -> dict[str, Any]:
     return typing.get_type_hints(document)
 
 
+@functools.cache
+def _required(document: type) -> frozenset[str]:
+    return frozenset(
+        field.name
+        for field in dataclasses.fields(document)
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    )
+
+
 def _build(hint: Any, plain: Any, where: str) -> Any:
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         hints = _fields(hint)
-        if not isinstance(plain, dict) or plain.keys() != hints.keys():
+        if not isinstance(plain, dict) or not _required(hint) <= plain.keys() <= hints.keys():
             raise ValueError(f"{where} does not have the fields that it must have")
         return hint(**{name: _build(hints[name], value, f"{where}.{name}") for name, value in plain.items()})
     if origin is list and isinstance(plain, list):

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import apsw
 
-from nbtrack.entities.records import CellExecuted, SnapshotTaken
+from nbtrack.entities.lineage import Trace
+from nbtrack.entities.records import CellExecuted, CellTraced, SnapshotTaken
 from nbtrack.entities.runs import CellExecution
 from nbtrack.store.blobs import Blobs
 from nbtrack.store.values import encodable, iso, load
 
+TRACES: Final = """
+CREATE TABLE traces (
+    execution TEXT PRIMARY KEY REFERENCES executions ON DELETE CASCADE, content TEXT NOT NULL  -- JSON
+) WITHOUT ROWID;
+"""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _COLUMNS = "id, cell_id, execution_count, source, started, duration, outcome, traceback, run_id"
 
 
@@ -53,6 +62,51 @@ class Executions:
             + (source, stored, record.time, record.duration, record.outcome)
             + (None if record.traceback is None else encodable(record.traceback),),
         )
+
+    def add_trace(self, record: CellTraced) -> None:
+        """Add what an execution read and wrote; of one that is not here there is nothing to say."""
+        content = json.dumps(record.trace, ensure_ascii=False, separators=(",", ":"))
+        # The name of a file may hold what UTF-8 cannot: written as its escape, like all texts of a store.
+        content = _SURROGATE.sub(lambda found: rf"\\u{ord(found[0]):x}", content)
+        self._connection.execute(
+            "INSERT OR IGNORE INTO traces (execution, content)"
+            " SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM executions WHERE id = ?1)",
+            (record.execution, content),
+        )
+
+    def traces(self, process: str) -> list[tuple[CellExecution, Trace | None]]:
+        """All executions of a process in their order, each with what it read and wrote; None where that is not known."""
+        columns = ", ".join(f"executions.{column}" for column in _COLUMNS.split(", "))
+        rows: list[Any] = self._connection.execute(
+            f"SELECT {columns}, content FROM executions LEFT JOIN traces ON traces.execution = executions.id"
+            " WHERE process = ? ORDER BY started, id",
+            (process,),
+        ).fetchall()
+        return [
+            (self._entity(row), None if content is None else Trace.from_plain(load(content)))
+            for *row, content in rows
+        ]
+
+    def trace(self, execution: str) -> Trace | None:
+        """What one execution read and wrote, if that is known."""
+        row: Any = next(
+            self._connection.execute("SELECT content FROM traces WHERE execution = ?", (execution,)), None
+        )
+        return Trace.from_plain(load(row[0])) if row else None
+
+    def process_of(self, run: str) -> str | None:
+        """The process that executed the last cell of a run."""
+        return self._process("run_id = ? ORDER BY started DESC, id DESC", run)
+
+    def last_process(self, notebook: str) -> str | None:
+        """The process that executed a cell of a notebook last."""
+        return self._process("notebook = ? ORDER BY started DESC, id DESC", notebook)
+
+    def _process(self, where: str, value: str) -> str | None:
+        row = next(
+            self._connection.execute(f"SELECT process FROM executions WHERE {where} LIMIT 1", (value,)), None
+        )
+        return str(row[0]) if row else None
 
     def of_run(self, run: str) -> list[CellExecution]:
         """The executions that belong to a run, in their order."""

@@ -11,6 +11,7 @@ from nbtrack.store.columns import to_columns
 from nbtrack.store.curation import CURATION
 from nbtrack.store.deaths import DEATHS
 from nbtrack.store.deletion import DELETION
+from nbtrack.store.executions import TRACES
 from nbtrack.store.foundation import FOUNDATION
 from nbtrack.store.origins import ORIGINS
 from nbtrack.store.search_schema import SEARCH
@@ -31,6 +32,7 @@ MIGRATIONS: list[tuple[str, Step]] = [
     ("0006_curation", CURATION),
     ("0007_origins", ORIGINS),
     ("0008_deaths", DEATHS),
+    ("0009_traces", TRACES),
 ]
 
 

@@ -15,7 +15,8 @@ from nbtrack.entities.bundles import (
     SeriesDocument,
     SnapshotDocument,
 )
-from nbtrack.entities.records import ArtifactSaved, EnvironmentSeen, RunStarted, SnapshotTaken
+from nbtrack.entities.lineage import Trace
+from nbtrack.entities.records import ArtifactSaved, CellTraced, EnvironmentSeen, RunStarted, SnapshotTaken
 from nbtrack.entities.runs import Revision
 from nbtrack.store.database import Store
 from nbtrack.store.metrics import Summary
@@ -101,15 +102,22 @@ class RunDocuments:
     def read_process(self, process: str, runs: Iterable[str], until: int) -> ProcessDocument:
         """What a process executed up to a moment (ns), and later for `runs`."""
         rows = self._all(
-            "SELECT id, run_id, notebook, cell_id, execution_count, source, outputs, started, duration, outcome, traceback"
-            " FROM executions WHERE process = ?1 AND (started <= ?2 OR run_id IN (SELECT value FROM json_each(?3)))"
+            "SELECT id, run_id, notebook, cell_id, execution_count, source, outputs, started, duration, outcome, traceback,"
+            " content FROM executions LEFT JOIN traces ON traces.execution = id"
+            " WHERE process = ?1 AND (started <= ?2 OR run_id IN (SELECT value FROM json_each(?3)))"
             " ORDER BY started, id",
             (process, until, json.dumps(list(runs))),
         )
-        names = ExecutionDocument.__dataclass_fields__
+        names = [name for name in ExecutionDocument.__dataclass_fields__ if name != "trace"]
         return ProcessDocument(
             process=process,
-            executions=[ExecutionDocument(**dict(zip(names, row, strict=True))) for row in rows],
+            executions=[
+                ExecutionDocument(
+                    **dict(zip(names, row, strict=True)),
+                    trace=None if content is None else Trace.from_plain(json.loads(content)),
+                )
+                for *row, content in rows
+            ],
         )
 
     def add(self, document: RunDocument, mark: str) -> None:
@@ -255,6 +263,8 @@ class RunDocuments:
             )
             if self._connection.changes():
                 added.append(item)
+                if item.trace is not None:
+                    self._executions.add_trace(CellTraced(execution=item.id, trace=item.trace.to_plain()))
         return added
 
     def records_here(self, process: str) -> bool:
