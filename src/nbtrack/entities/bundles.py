@@ -1,8 +1,8 @@
 """What a bundle holds, and what came of writing or merging one.
 
 The documents are JSON objects with exactly these fields, of which those with a default may be missing;
-`nbtrack.store.documents` reads them and refuses all else. Digests are ``blake2b-256:<hex>``, times Unix times in nanoseconds,
-durations seconds; values of params and what is said of datasets are any JSON.
+`nbtrack.store.documents` reads them and refuses all else. Digests are ``blake2b-256:<hex>``, times Unix times in
+nanoseconds, durations seconds; values of params and what is said of datasets are any JSON.
 """
 
 from __future__ import annotations
