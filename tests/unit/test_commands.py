@@ -251,7 +251,7 @@ def test_a_search_shows_the_lines_with_what_was_found() -> None:
     assert lines[2].strip() == "+ 2 more lines"
     assert lines[3:5] == ["  error", "    12  ␛focal"]
     assert lines[6].startswith("outside of runs")
-    assert lines[-2] == "2 found · there are more · 2 cells are not indexed yet; ask again in a moment"
+    assert lines[-2] == "2 found · there are more · 2 cells not indexed yet; ask again in a moment"
     html = to_html(view)
     assert "a = <mark>Focal</mark>(&lt;b&gt;)" in html
     assert "␛<mark>focal</mark>" in html

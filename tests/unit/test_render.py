@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from nbtrack.analysis.compare import compare
 from nbtrack.analysis.diff import diff_notebooks
+from nbtrack.entities.health import Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.runs import (
     Artifact,
@@ -26,9 +27,10 @@ from nbtrack.entities.runs import (
 )
 from nbtrack.entities.stores import StoreStatus
 from nbtrack.render.characters import visible
+from nbtrack.render.health import verification_facts
 from nbtrack.render.html import to_html
 from nbtrack.render.line import outcome_html, outcome_text
-from nbtrack.render.numbers import column, duration_text, number, pair, size, value, values, when
+from nbtrack.render.numbers import column, counted, duration_text, number, pair, size, value, values, when
 from nbtrack.render.text import to_text
 from nbtrack.render.views import View
 
@@ -520,3 +522,15 @@ def test_times() -> None:
     assert when("2026-11-21T09:00:00Z", now) == "3 h ago"
     assert when("2026-11-01T09:00:00Z", now).startswith("2026-11-01")
     assert when("nonsense\0", now) == "nonsense␀"
+
+
+def test_one_of_a_thing_is_not_called_many() -> None:
+    assert counted(1, "run") == "1 run"
+    assert counted(2_000, "run") == "2,000 runs"
+    assert counted(0, "alias", "aliases") == "0 aliases"
+    checked = {"journals": 1, "series": 1, "points": 2, "bytes": 1000}
+    found = Verification(
+        path="/s", quick=False, subset=100.0, seconds=1.0, checked=checked, errors=0, notes=0
+    )
+    facts = dict(verification_facts(found))
+    assert facts["looked at"] == "the database · 1 journal · 1 series · 2 points · 1 kB of content"

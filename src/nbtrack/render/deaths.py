@@ -7,6 +7,7 @@ from datetime import datetime
 
 from nbtrack.entities.deaths import LeftRun
 from nbtrack.render.characters import visible
+from nbtrack.render.numbers import counted
 
 MOST_NAMES = 3
 
@@ -20,7 +21,7 @@ def left_text(runs: Sequence[LeftRun], now: datetime) -> str:
     died = datetime.fromisoformat(runs[0].died).astimezone(now.tzinfo)
     moment = f"at {died:%H:%M}" if died.date() == now.date() else f"on {died:%Y-%m-%d} at {died:%H:%M}"
     points = sum(run.points for run in runs)
-    kept = f"{points:,} point{'' if points == 1 else 's'} kept"
+    kept = f"{counted(points, 'point')} kept"
     if len(runs) == 1:
         return f"{listed} was left running by a process that died {moment}; shown as crashed; {kept}"
     return f"{listed} were left running by processes that died, the last {moment}; shown as crashed; {kept}"

@@ -9,7 +9,7 @@ from nbtrack.entities.runs import Artifact, Difference, RunDetail
 from nbtrack.entities.stores import StoreStatus
 from nbtrack.render.characters import visible
 from nbtrack.render.grid import MARKS
-from nbtrack.render.numbers import column, duration_text, number, size, values, when
+from nbtrack.render.numbers import column, counted, duration_text, number, size, values, when
 
 Facts = list[tuple[str, str]]
 
@@ -35,7 +35,7 @@ def run_facts(detail: RunDetail, now: datetime | None = None) -> Facts:
         branch = f" on {visible(revision.branch, 100)}" if revision.branch else ""
         items.append(("git", visible(revision.commit[:12]) + branch + dirty))
     if detail.python:
-        items.append(("python", f"{visible(detail.python, 60)} · {len(detail.packages):,} packages"))
+        items.append(("python", f"{visible(detail.python, 60)} · {counted(len(detail.packages), 'package')}"))
     return [(name, text) for name, text in items if text]
 
 

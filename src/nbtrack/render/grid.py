@@ -9,7 +9,7 @@ from datetime import datetime
 from nbtrack.analysis.values import same
 from nbtrack.entities.runs import JSONValue, RunRow, RunStatus, RunTable
 from nbtrack.render.characters import NAME_LIMIT, visible
-from nbtrack.render.numbers import column, duration_text, values, when
+from nbtrack.render.numbers import column, counted, duration_text, values, when
 
 MARKS = {
     RunStatus.RUNNING: "● running",
@@ -108,9 +108,7 @@ def _summary(table: RunTable, experiments: Sequence[str]) -> str:
     if not table.runs:
         return "No runs." if not table.total else f"No runs on this page; {table.total:,} in all."
     count = len(table.runs)
-    text = (
-        f"{count:,} of {table.total:,} runs" if count < table.total else f"{count:,} run{'s' * (count > 1)}"
-    )
+    text = f"{count:,} of {table.total:,} runs" if count < table.total else counted(count, "run")
     return f"{text} · experiment {experiments[0]}" if len(set(experiments)) == 1 else text
 
 

@@ -5,26 +5,27 @@ from __future__ import annotations
 from nbtrack.entities.health import Repair, Verification
 from nbtrack.render.characters import visible
 from nbtrack.render.facts import Facts
-from nbtrack.render.numbers import duration_text, size
+from nbtrack.render.numbers import counted, duration_text, size
 
 Sentences = list[tuple[str, str]]
 """Each with its weight: ``bad``, ``note``, ``good`` or nothing."""
 
 _MOST = 100
+_ONE = {"points": "point", "journals": "journal", "frames": "frame", "blobs": "blob"}
 
 
 def verification_facts(found: Verification) -> Facts:
     """What was looked at."""
     units = {"bytes": lambda number: size(number) + " of content"}
-    counted = [
-        units[name](number) if name in units else f"{number:,} {name}"
+    looked_at = [
+        units[name](number) if name in units else counted(number, _ONE.get(name, name), name)
         for name, number in found.checked.items()
     ]
     part = "" if found.subset >= 100 else f" · {found.subset:g} % of the blobs, chosen anew each time"
     how = " · quick: no content was read" if found.quick else part
     return [
         ("store", visible(found.path, 500)),
-        ("looked at", " · ".join(["the database", *counted]) + how),
+        ("looked at", " · ".join(["the database", *looked_at]) + how),
         ("took", duration_text(found.seconds)),
     ]
 

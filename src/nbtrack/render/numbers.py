@@ -110,6 +110,11 @@ def duration_text(seconds: float | None) -> str:
     return f"{whole // 86_400} d {whole % 86_400 // 3600:02} h"
 
 
+def counted(number: int, one: str, more: str | None = None) -> str:
+    """A number of things: ``1 run``, ``2,000 runs``; `more` is the plural where that is not `one` and an s."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
+
+
 def size(count: int) -> str:
     """A number of bytes: ``512 B``, ``1.2 kB``, ``120 MB``."""
     amount = float(count)

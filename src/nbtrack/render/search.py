@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nbtrack.entities.search import FoundLine, Hit, Passage, Place, SearchResult
 from nbtrack.render.characters import visible
 from nbtrack.render.html_source import bdi
-from nbtrack.render.numbers import when
+from nbtrack.render.numbers import counted, when
 from nbtrack.render.text_layout import dim, heading, line
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ def _summary(result: SearchResult) -> str:
     count = len(result.hits)
     found = f"{count:,} found" if count else f"Nothing has {visible(result.text, 100)}"
     waiting = (
-        f" · {result.waiting:,} cells are not indexed yet; ask again in a moment" if result.waiting else ""
+        f" · {counted(result.waiting, 'cell')} not indexed yet; ask again in a moment"
+        if result.waiting
+        else ""
     )
     return f"{found}{' · there are more' if result.more else ''}{waiting}"

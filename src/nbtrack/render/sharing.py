@@ -5,7 +5,7 @@ from __future__ import annotations
 from nbtrack.entities.bundles import Export, Merge
 from nbtrack.entities.stores import Backup
 from nbtrack.render.characters import visible
-from nbtrack.render.numbers import size
+from nbtrack.render.numbers import counted, size
 
 _NAMED = 10
 """Names of one kind at most; the others are counted."""
@@ -15,17 +15,17 @@ def backup_sentence(made: Backup) -> str:
     """What a copy of the store holds."""
     verb = "is" if made.runs == 1 else "are"
     return (
-        f"{_count(made.runs, 'run')} in {_count(made.files, 'file')} ({size(made.size)}) {verb} in "
+        f"{counted(made.runs, 'run')} in {counted(made.files, 'file')} ({size(made.size)}) {verb} in "
         f"{visible(made.path, 300)}, read again and whole."
     )
 
 
 def export_sentences(written: Export) -> list[str]:
     """What a bundle holds."""
-    models = f" and {_count(written.versions, 'model version')}" if written.versions else ""
+    models = f" and {counted(written.versions, 'model version')}" if written.versions else ""
     verb = "is" if written.runs + written.versions == 1 else "are"
     told = (
-        f"{_count(written.runs, 'run')}{models} of the store {visible(written.store, 60)} {verb} in "
+        f"{counted(written.runs, 'run')}{models} of the store {visible(written.store, 60)} {verb} in "
         f"{visible(written.path, 300)} ({size(written.size)})."
     )
     return [told, *_list("Left out, since still running", written.running)]
@@ -34,14 +34,14 @@ def export_sentences(written: Export) -> list[str]:
 def merge_sentences(merged: Merge) -> list[str]:
     """What came in, what it is called here, and what stayed away."""
     parts = [
-        (merged.added, "new run"),
-        (merged.updated, "run with more than before"),
-        (merged.versions, "model version"),
-        (merged.aliases, "alias"),
+        (merged.added, "new run", None),
+        (merged.updated, "run with more than before", "runs with more than before"),
+        (merged.versions, "model version", None),
+        (merged.aliases, "alias", "aliases"),
     ]
-    came = ", ".join(_count(number, what) for number, what in parts if number) or "nothing new"
+    came = ", ".join(counted(number, one, more) for number, one, more in parts if number) or "nothing new"
     told = f"{'Would come' if merged.dry_run else 'Came'} in from {visible(merged.store, 60)}: {came}."
-    known = [f"{_count(merged.unchanged, 'run')} here already."] if merged.unchanged else []
+    known = [f"{counted(merged.unchanged, 'run')} here already."] if merged.unchanged else []
     gone = [f"Deleted here, so left out: {merged.deleted:,}."] if merged.deleted else []
     called = [f"{visible(before, 100)} is {visible(after, 120)}" for before, after in merged.renamed.items()]
     waiting = [
@@ -54,13 +54,6 @@ def merge_sentences(merged: Merge) -> list[str]:
         *_list("Still running there, so left out", merged.running),
         *(waiting if merged.waiting else []),
     ]
-
-
-def _count(number: int, what: str) -> str:
-    plural = "aliases" if what == "alias" else f"{what}s"
-    if what == "run with more than before":
-        plural = "runs with more than before"
-    return f"{number:,} {what if number == 1 else plural}"
 
 
 def _list(title: str, items: list[str]) -> list[str]:

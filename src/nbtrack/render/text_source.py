@@ -8,6 +8,7 @@ from nbtrack.analysis.alignment import source_of
 from nbtrack.analysis.lines import line_diff
 from nbtrack.entities.snapshots import CellChange, CellChangeKind, NotebookDiff
 from nbtrack.render.characters import visible
+from nbtrack.render.numbers import counted
 from nbtrack.render.text_layout import dim, line, source_lines
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def diff_summary(diff: NotebookDiff) -> str:
     named = [
         f"{counts[kind]:,} {kind.value}" for kind in CellChangeKind if counts[kind] and kind != "unchanged"
     ]
-    cells = f"{sum(counts.values()):,} cells"
+    cells = counted(sum(counts.values()), "cell")
     return f"{', '.join(named)} of {cells}" if named else f"no cell differs ({cells})"
 
 
