@@ -16,6 +16,7 @@ from nbtrack.entities import records
 from nbtrack.entities.bundles import Export, Merge
 from nbtrack.entities.ids import new_id
 from nbtrack.entities.runs import Revision
+from nbtrack.entities.surroundings import Fact, Use
 
 PARAMS: dict[str, Any] = {
     "lr": 0.1, "depth": 3, "zero": -0.0, "act": "relu", "big": 10**30, "flag": True, "none": None,
@@ -69,6 +70,17 @@ class SharedStore(OwnedStore):
             store.runs.add_note(run, "looks good")
             store.runs.set_revision(run, Revision(commit="abc", branch="main", dirty=True))
             store.artifacts.add_dataset(run, "X", {"name": "X", "type_name": "ndarray", "shape": [3, 2]})
+        with store.transaction():
+            module = Fact(
+                kind="module", name="features", text="lib/features.py", digest=store.blobs.put(b"A = 1\n")
+            )
+            variable = Fact(kind="variable", name="OMP_NUM_THREADS", text="2")
+            store.facts.set([run], "process", [module, variable])
+            store.facts.set([run], "machine", [Fact(kind="hardware", name="cores", text="8")])
+            diff = store.blobs.put(b"-a\n+b\n")
+            store.facts.set([run], "repository", [Fact(kind="diff", name="", digest=diff)])
+            sampled = {"memory_bytes": ([1, 2], [100.0, 200.0])}
+            store.facts.set_use(run, Use(span=2.0, cpu=1.5, memory=200), sampled)
         self.log(run, "one", [0.5])
         self.log(run, "bad", [math.nan, math.nan])
         self.log(run, "loss", [1 / (n + 1) for n in range(5000)])

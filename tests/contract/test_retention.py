@@ -17,6 +17,7 @@ from owned_store import DAY, OwnedStore
 
 from nbtrack.entities import records
 from nbtrack.entities.ownership import Collection
+from nbtrack.entities.surroundings import Fact
 from nbtrack.errors import InvalidInput, NotFound
 from nbtrack.store.references import REFERENCES
 
@@ -348,6 +349,20 @@ def test_room_in_the_database_is_given_back_on_request(owned: OwnedStore) -> Non
     assert collect(owned, compact=True).unused < unused / 10
 
 
+def test_sources_of_modules_stay_as_long_as_a_run_names_them(owned: OwnedStore) -> None:
+    runs = [owned.run(), owned.run()]
+    with owned.store.transaction():
+        digest = owned.store.blobs.put(b"A = 1")
+        owned.store.facts.set(runs, "process", [Fact(kind="module", name="m", text="m.py", digest=digest)])
+    for run in runs:
+        collect(owned, grace_days=0)
+        assert owned.store.blobs.get(digest) == b"A = 1"
+        owned.service.trash.delete(runs=[run])
+        collect(owned, trash_days=0)
+    assert next(owned.store.connection.execute("SELECT count(*) FROM facts")) == (0,)
+    assert digest not in {row for (row,) in owned.store.connection.execute("SELECT digest FROM blobs")}
+
+
 def test_every_column_that_names_content_is_known(owned: OwnedStore) -> None:
     """A new column that holds digests must be told to the collector, or it would remove what the column names."""
     run = owned.run(environment="e")
@@ -359,6 +374,8 @@ def test_every_column_that_names_content_is_known(owned: OwnedStore) -> None:
         seen = records.EnvironmentSeen(environment="e", interpreter={}, packages={})
         digests = owned.store.blobs.put(b"i"), owned.store.blobs.put(b"p")
         owned.store.runs.add_environment(seen, *digests)
+        module = Fact(kind="module", name="m", text="m.py", digest=owned.store.blobs.put(b"source"))
+        owned.store.facts.set([run], "process", [module])
     known = {(reference.table, reference.column) for reference in REFERENCES} | {
         ("blobs", "digest"),
         ("orphans", "digest"),

@@ -102,6 +102,7 @@ export interface RunDetail {
   snapshot: string | null;
   notes: string[];
   former: string[];
+  surroundings: Surroundings;
 }
 
 /**
@@ -176,6 +177,55 @@ export interface MetricSeries {
   steps: number[];
   values: Measured[];
   times: Measured[];
+}
+
+/**
+ * One thing of what runs ran in; `digest` names content that belongs to it.
+ *
+ * `kind` is one of `KINDS`. A fact of the process itself is told by the process, that of the machine and of the
+ * repository by the keeper.
+ */
+export interface Fact {
+  kind: string;
+  name: string;
+  text: string;
+  digest: string | null;
+}
+
+/**
+ * A module of the project that was imported: `path` from the project's folder, `digest` of its source.
+ *
+ * `digest` is None where the source was not kept; `note` then says why.
+ */
+export interface Module {
+  name: string;
+  path: string;
+  digest: string | null;
+  note: string;
+}
+
+/**
+ * What a run took: CPU time in seconds within `span` seconds, and the most memory in bytes.
+ *
+ * Counted is the run's process with those that it started. `gpu_memory` is None where there is no GPU.
+ */
+export interface Use {
+  span: number;
+  cpu: number;
+  memory: number;
+  gpu_memory: number | null;
+}
+
+/** What a run ran in. `diff` is the digest of the changes to tracked source files that were not committed. */
+export interface Surroundings {
+  modules: Module[];
+  variables: Record<string, string>;
+  arguments: string | null;
+  hardware: Record<string, string>;
+  remotes: Record<string, string>;
+  diff: string | null;
+  diff_note: string;
+  use: Use | null;
 }
 
 /**

@@ -93,6 +93,37 @@ class SnapshotDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FactDocument:
+    """A fact of a part of what a run ran in; see `nbtrack.entities.surroundings`."""
+
+    part: str
+    kind: str
+    name: str
+    text: str
+    digest: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampledDocument:
+    """A series that was sampled while a run was open: whole seconds since its start, and the values."""
+
+    name: str
+    seconds: list[int]
+    values: list[float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseDocument:
+    """What a run took of its machine."""
+
+    span: float
+    cpu: float
+    memory: int
+    gpu_memory: int | None
+    series: list[SampledDocument]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunDocument:
     """A run under the name and number that it has at its origin."""
 
@@ -121,6 +152,8 @@ class RunDocument:
     artifacts: list[ArtifactDocument]
     datasets: dict[str, dict[str, Any]]
     snapshots: list[SnapshotDocument]
+    facts: list[FactDocument] = field(default_factory=list)
+    use: UseDocument | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from nbtrack.entities.surroundings import Surroundings
+
 Scalar: TypeAlias = bool | int | float | str | None
 """What a param is, most of the time."""
 
@@ -127,6 +129,7 @@ class RunDetail:
     snapshot: str | None = None
     notes: list[str] = field(default_factory=list)
     former: list[str] = field(default_factory=list)
+    surroundings: Surroundings = field(default_factory=Surroundings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

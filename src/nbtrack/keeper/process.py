@@ -92,7 +92,8 @@ class Keeper:
                     log.exception("the store cannot be served")
                     return  # the journals wait; the next asker starts another
                 quiet = time.monotonic() - self._busy_at
-                if quiet > self._idle and not self._background and not self._answering:
+                needed = self._background or self._answering or self._service.sampler.follows
+                if quiet > self._idle and not needed:
                     return
                 if (quiet > REST_AFTER) != self._resting:
                     self._resting = not self._resting
@@ -116,14 +117,26 @@ class Keeper:
             if time.monotonic() - self._buried_at > BURY_EVERY:
                 self._buried_at = time.monotonic()
                 intake.bury()
+            if journal is None:
+                self._sample()
             self._trouble = None
         except (OSError, apsw.Error) as problem:
             self._trouble = _trouble(problem, self._service.store.folder)
             if self._trouble is None:
                 raise
             self._wait_for_disk(self._trouble)
-        while intake.background:
-            self._begin(self._finish(intake.background.pop(0)))
+        for waiting in (intake.background, self._service.sampler.background):
+            while waiting:
+                self._begin(self._finish(waiting.pop(0)))
+
+    def _sample(self) -> None:
+        """See what open runs take of the machine. Whatever goes wrong there is no reason to stop answering."""
+        try:
+            self._service.sampler.look()
+        except (OSError, apsw.Error):
+            raise
+        except Exception:
+            log.exception("what open runs take could not be seen")
 
     def _begin(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(work)

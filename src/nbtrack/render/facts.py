@@ -7,6 +7,7 @@ from datetime import datetime
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.runs import Artifact, Difference, RunDetail
 from nbtrack.entities.stores import StoreStatus
+from nbtrack.entities.surroundings import Surroundings, Use
 from nbtrack.render.characters import visible
 from nbtrack.render.grid import MARKS
 from nbtrack.render.numbers import column, counted, duration_text, number, size, values, when
@@ -14,6 +15,7 @@ from nbtrack.render.numbers import column, counted, duration_text, number, size,
 Facts = list[tuple[str, str]]
 
 _MOST_OF_A_NOTE = 2000
+_MOST_MODULES = 12
 
 
 def run_facts(detail: RunDetail, now: datetime | None = None) -> Facts:
@@ -36,7 +38,39 @@ def run_facts(detail: RunDetail, now: datetime | None = None) -> Facts:
         items.append(("git", visible(revision.commit[:12]) + branch + dirty))
     if detail.python:
         items.append(("python", f"{visible(detail.python, 60)} · {counted(len(detail.packages), 'package')}"))
+    items += _surrounding_facts(detail.surroundings)
     return [(name, text) for name, text in items if text]
+
+
+def _surrounding_facts(found: Surroundings) -> Facts:
+    """What a run ran in, and what it took of it."""
+    hardware = dict(found.hardware)
+    memory = hardware.pop("memory", "")
+    machine = [
+        visible(hardware.pop("cpu", ""), 100),
+        f"{visible(cores, 40)} cores" if (cores := hardware.pop("cores", "")) else "",
+        size(int(memory)) if memory.isdecimal() else "",
+        *(visible(text, 100) for text in list(hardware.values())[:8]),
+    ]
+    modules = [visible(module.name, 60) for module in found.modules[:_MOST_MODULES]]
+    if len(found.modules) > _MOST_MODULES:
+        modules.append(f"{len(found.modules) - _MOST_MODULES:,} more")
+    variables = [visible(f"{name}={text}", 80) for name, text in list(found.variables.items())[:20]]
+    remotes = [visible(f"{name} {address}", 200) for name, address in list(found.remotes.items())[:5]]
+    return [
+        ("remotes", " · ".join(remotes)),
+        ("arguments", visible(found.arguments or "", 300)),
+        ("variables", " · ".join(variables)),
+        ("modules", ", ".join(modules)),
+        ("machine", " · ".join(filter(None, machine))),
+        ("took", _use(found.use) if found.use else ""),
+    ]
+
+
+def _use(use: Use) -> str:
+    cores = f"{number(use.cpu / use.span, 2)} cores on average" if use.span > 0 else ""
+    gpu = f"{size(use.gpu_memory)} of GPU memory at most" if use.gpu_memory is not None else ""
+    return " · ".join(filter(None, [f"{size(use.memory)} of memory at most", cores, gpu]))
 
 
 def note_lines(note: str) -> list[str]:

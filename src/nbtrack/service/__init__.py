@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nbtrack.service.repair import Repairer
     from nbtrack.service.retention import Collector
     from nbtrack.service.runs import Runs
+    from nbtrack.service.sampling import Sampler
     from nbtrack.service.search import Search
     from nbtrack.service.snapshots import Snapshots
     from nbtrack.service.status import Status
@@ -83,6 +84,7 @@ class Service:
     retention: Collector
     space: Space
     deaths: Obituary
+    sampler: Sampler
 
     def rest(self) -> None:
         """Let go of what only makes the next answer faster."""
@@ -124,6 +126,7 @@ def open_service(store: Store, keeper: str) -> Service:
     from nbtrack.service.repair import Repairer
     from nbtrack.service.retention import Collector
     from nbtrack.service.runs import Runs
+    from nbtrack.service.sampling import Sampler
     from nbtrack.service.search import Search
     from nbtrack.service.snapshots import Snapshots
     from nbtrack.service.status import Status
@@ -154,4 +157,5 @@ def open_service(store: Store, keeper: str) -> Service:
         retention=collector,
         space=Space(store, collector),
         deaths=Obituary(store),
+        sampler=Sampler(store),
     )

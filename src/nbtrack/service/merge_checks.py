@@ -25,6 +25,7 @@ from nbtrack.entities.bundles import (
 )
 from nbtrack.entities.lineage import EFFECTS
 from nbtrack.entities.runs import Dataset, RunStatus
+from nbtrack.entities.surroundings import PARTS
 from nbtrack.store.audit import GENESIS, line_digest
 from nbtrack.store.bundle_contents import Contents, content_of_run
 from nbtrack.store.checks import series_problem
@@ -39,6 +40,7 @@ _OUTCOMES = {"ok", "error", "interrupted"}
 _TOMBSTONES = {"run", "execution", "model_version"}
 _MOST_NUMBER = 10**15
 _MOST_SECONDS = 1e11
+_MOST_SAMPLES = 100_000
 
 
 class Refusal(ValueError):
@@ -145,6 +147,7 @@ def _check_run(look: _Look, run: RunDocument, points: bytes) -> None:
         _require(_is_id(snapshot.id), f"{of} has a snapshot without an id")
         _require(0 < len(snapshot.process) <= 200, f"{of} has a snapshot of no process")
         _check_time(snapshot.taken, of)
+    _check_surroundings(of, run)
     if run.environment:
         known = look.environments.setdefault(run.environment.id, run.environment)
         _require(known == run.environment, f"{of} has an environment that is two")
@@ -174,6 +177,26 @@ def _check_dataset(of: str, name: str, content: dict[str, Any]) -> None:
         and isinstance(dataset.sampled, bool)
     )
     _require(holds, f"{of} has data that is described in another way")
+
+
+def _check_surroundings(of: str, run: RunDocument) -> None:
+    for fact in run.facts:
+        _require(fact.kind in PARTS.get(fact.part, ()), f"{of} has surroundings of an unknown kind")
+    keys = {(fact.kind, fact.name) for fact in run.facts}
+    _require(len(keys) == len(run.facts), f"{of} has a part of its surroundings twice")
+    if (use := run.use) is None:
+        return
+    _check_seconds(use.span, of)
+    _check_seconds(use.cpu, of)
+    bounded = all(0 <= count < _MOST_NUMBER * 1000 for count in (use.memory, use.gpu_memory or 0))
+    _require(bounded, f"{of} took an impossible amount of memory")
+    _require(len({item.name for item in use.series}) == len(use.series), f"{of} has a sampled series twice")
+    for item in use.series:
+        whole = bool(item.name) and 0 < len(item.values) == len(item.seconds) <= _MOST_SAMPLES
+        _require(
+            whole and all(0 <= second < _MOST_SECONDS for second in item.seconds),
+            f"{of} has a sampled series that is not whole",
+        )
 
 
 def _is_list(value: object, kind: type) -> bool:

@@ -163,6 +163,7 @@ class Collector:
         yield from self._forget_executions(rules, tally, now)
         with self._slice(rules):
             self._retention.forget_environments()
+            self._retention.forget_facts()
             self._retention.mark_orphans(now)
         yield
         if self._store.held:

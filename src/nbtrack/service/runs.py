@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from array import array
 from collections.abc import Callable
 
 from nbtrack.analysis.changes import changes
@@ -11,10 +12,12 @@ from nbtrack.analysis.compare import compare
 from nbtrack.analysis.directions import better_when
 from nbtrack.entities.columns import MetricCurve, RunColumns
 from nbtrack.entities.runs import Change, Comparison, MetricSeries, RunDetail, RunOutcome, RunTable
+from nbtrack.entities.surroundings import SYSTEM, surroundings_of
 from nbtrack.errors import AmbiguousName, InvalidInput, NotFound
 from nbtrack.store.database import Store
 from nbtrack.store.filters import KnownNames, Order, Query, compile_filter, compile_sort
 from nbtrack.store.labels import number_of
+from nbtrack.store.points import encode
 
 MAX_PAGE = 100_000
 _ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]*")
@@ -201,6 +204,7 @@ class Runs:
             snapshot=snapshot.id if snapshot else None,
             notes=store.runs.notes(run),
             former=store.labels.former(run),
+            surroundings=surroundings_of(store.facts.of_run(run), store.facts.use(run)),
         )
 
     def compare(self, runs: list[str], experiment: str | None = None) -> Comparison:
@@ -222,11 +226,14 @@ class Runs:
         identifier = self.resolve(run, experiment)
         if limit is not None:
             sample = self._store.metrics.sample(identifier, name, limit)
+            sampled = None if sample is not None else self._sampled(identifier, name)
+            if sampled is not None:  # a few hundred points at most: all of them
+                sample = len(sampled[0]), *sampled[:2]
             if sample is None:
                 raise self._no_metric(identifier, run, name)
             count, steps, values = sample
             return MetricSeries(run=identifier, name=name, count=count, steps=steps, values=values, times=[])
-        series = self._store.metrics.series(identifier, name)
+        series = self._store.metrics.series(identifier, name) or self._sampled(identifier, name)
         if series is None:
             raise self._no_metric(identifier, run, name)
         steps, values, times = series
@@ -249,12 +256,27 @@ class Runs:
         """
         identifier = self.resolve(run, experiment)
         chunks = self._store.metrics.chunks(identifier, name)
+        if chunks is None and (sampled := self._sampled(identifier, name)) is not None:
+            steps, values, times = sampled
+            chunks = [encode(steps, array("d", values), times)]
         if chunks is None:
             raise self._no_metric(identifier, run, name)
         return MetricCurve(run=identifier, name=name, chunks=chunks)
 
+    def _sampled(self, run: str, name: str) -> tuple[list[int], list[float], list[int]] | None:
+        """A series that the keeper sampled: seconds since the run's start, values, and times (ms)."""
+        points = self._store.facts.points(run) if name.startswith(SYSTEM) else {}
+        found = points.get(name.removeprefix(SYSTEM))
+        if found is None:
+            return None
+        started = self._store.runs.record(run).started // 1_000_000
+        return found[0], found[1], [started + 1000 * second for second in found[0]]
+
     def _no_metric(self, identifier: str, run: str, name: str) -> NotFound:
-        names = ", ".join(self._store.runs.rows([identifier])[0].metrics) or "none"
+        known = list(self._store.runs.rows([identifier])[0].metrics)
+        if name.startswith(SYSTEM):
+            known = [SYSTEM + name for name in self._store.facts.points(identifier)]
+        names = ", ".join(known) or "none"
         return NotFound(f"The run {run} has no metric {name}; it has {names}.", metric=name)
 
     def outcome(self, run: str) -> RunOutcome:

@@ -171,6 +171,7 @@ def content_of_run(run: RunDocument) -> Iterator[str]:
         yield from (run.environment.interpreter, run.environment.packages)
     yield from (item.digest for item in run.artifacts if item.digest)
     yield from (snapshot.file for snapshot in run.snapshots if snapshot.file)
+    yield from (fact.digest for fact in run.facts if fact.digest)
 
 
 def content_of_process(process: ProcessDocument) -> Iterator[str]:

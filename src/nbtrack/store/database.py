@@ -17,6 +17,7 @@ from nbtrack.store.blobs import Blobs
 from nbtrack.store.curation import Curation
 from nbtrack.store.deaths import Deaths
 from nbtrack.store.executions import Executions
+from nbtrack.store.facts import Facts
 from nbtrack.store.journals import Journals
 from nbtrack.store.labels import Labels
 from nbtrack.store.location import disk_full, is_store, not_writable
@@ -52,6 +53,7 @@ class Store:
         self.metrics = Metrics(self.connection, names)
         self.artifacts = Artifacts(self.connection)
         self.executions = Executions(self.connection, self.blobs)
+        self.facts = Facts(self.connection)
         self.models = Models(self.connection, self.metrics)
         self.trash = Trash(self.connection)
         self.audit = Audit(self.connection)

@@ -12,6 +12,7 @@ from nbtrack.store.curation import CURATION
 from nbtrack.store.deaths import DEATHS
 from nbtrack.store.deletion import DELETION
 from nbtrack.store.executions import TRACES
+from nbtrack.store.facts import FACTS
 from nbtrack.store.foundation import FOUNDATION
 from nbtrack.store.origins import ORIGINS
 from nbtrack.store.search_schema import SEARCH
@@ -33,6 +34,7 @@ MIGRATIONS: list[tuple[str, Step]] = [
     ("0007_origins", ORIGINS),
     ("0008_deaths", DEATHS),
     ("0009_traces", TRACES),
+    ("0010_facts", FACTS),
 ]
 
 

@@ -39,6 +39,7 @@ REFERENCES = (
     Reference("snapshots", "file", "'notebook'"),
     Reference("executions", "outputs", "'outputs'", cell=_CELL),
     Reference("executions", "source", "'source'", cell=_CELL),
+    Reference("facts", "digest", "kind", run="NULL", deleted="NULL", cell="NULL"),
     Reference("environments", "interpreter", "'environment'", run="NULL", deleted="NULL", cell="NULL"),
     Reference("environments", "packages", "'environment'", run="NULL", deleted="NULL", cell="NULL"),
 )

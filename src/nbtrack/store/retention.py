@@ -155,6 +155,12 @@ class Retention:
             self._orphan(f"SELECT packages FROM environments {unused}")
             self._connection.execute(f"DELETE FROM environments {unused}")
 
+    def forget_facts(self) -> None:
+        """Remove the sets of facts that no run has; a process tells all of them each time."""
+        unused = "WHERE id NOT IN (SELECT facts FROM run_facts)"
+        self._orphan(f"SELECT digest FROM facts {unused}")
+        self._connection.execute(f"DELETE FROM facts {unused}")
+
     def _orphan(self, digests: str, bindings: Sequence[Any] = ()) -> None:
         """Say of digests (SQL) that what referred to them is deleted for good; others may refer to them all the same."""
         self._connection.execute(

@@ -10,14 +10,18 @@ from nbtrack.entities.bundles import (
     ArtifactDocument,
     EnvironmentDocument,
     ExecutionDocument,
+    FactDocument,
     ProcessDocument,
     RunDocument,
+    SampledDocument,
     SeriesDocument,
     SnapshotDocument,
+    UseDocument,
 )
 from nbtrack.entities.lineage import Trace
 from nbtrack.entities.records import ArtifactSaved, CellTraced, EnvironmentSeen, RunStarted, SnapshotTaken
 from nbtrack.entities.runs import Revision
+from nbtrack.entities.surroundings import PARTS, Fact, Use
 from nbtrack.store.database import Store
 from nbtrack.store.metrics import Summary
 
@@ -31,6 +35,7 @@ class RunDocuments:
         self._metrics = store.metrics
         self._artifacts = store.artifacts
         self._executions = store.executions
+        self._facts = store.facts
         self._origins = store.origins
 
     def _all(self, sql: str, bindings: Sequence[Any] = ()) -> list[Any]:
@@ -76,6 +81,24 @@ class RunDocuments:
                     "SELECT id, process, notebook, taken, file FROM snapshots WHERE run_id = ? ORDER BY taken, id",
                     (run,),
                 )
+            ],
+            facts=[
+                FactDocument(part=part, kind=fact.kind, name=fact.name, text=fact.text, digest=fact.digest)
+                for part in PARTS
+                for fact in self._facts.of_run(run, part)
+            ],
+            use=self._use(run),
+        )  # fmt: skip
+
+    def _use(self, run: str) -> UseDocument | None:
+        use = self._facts.use(run)
+        if use is None:
+            return None
+        return UseDocument(
+            span=use.span, cpu=use.cpu, memory=use.memory, gpu_memory=use.gpu_memory,
+            series=[
+                SampledDocument(name=name, seconds=seconds, values=values)
+                for name, (seconds, values) in self._facts.points(run).items()
             ],
         )  # fmt: skip
 
@@ -239,6 +262,21 @@ class RunDocuments:
                 time=snapshot.taken,
             )
             self._executions.add_snapshot(taken, snapshot.file)
+        self._update_surroundings(document)
+
+    def _update_surroundings(self, document: RunDocument) -> None:
+        run = document.id
+        for part in dict.fromkeys(item.part for item in document.facts):
+            facts = [
+                Fact(kind=item.kind, name=item.name, text=item.text, digest=item.digest)
+                for item in document.facts
+                if item.part == part
+            ]
+            self._facts.set([run], part, facts)
+        if (use := document.use) is not None:
+            points = {item.name: (item.seconds, item.values) for item in use.series}
+            taken = Use(span=use.span, cpu=use.cpu, memory=use.memory, gpu_memory=use.gpu_memory)
+            self._facts.set_use(run, taken, points)
 
     def add_executions(
         self, process: str, executions: Iterable[ExecutionDocument]
@@ -276,7 +314,12 @@ def extent(document: RunDocument) -> tuple[int, int, int]:
     """How much there is of a run: points, other things, and when it ended. Grows with whatever its origin adds to it."""
     return (
         sum(series.count for series in document.metrics),
-        len(document.params) + len(document.artifacts) + len(document.datasets) + len(document.snapshots),
+        len(document.params)
+        + len(document.artifacts)
+        + len(document.datasets)
+        + len(document.snapshots)
+        + len(document.facts)
+        + (sum(len(item.values) for item in document.use.series) if document.use else 0),
         document.ended or 0,
     )
 
