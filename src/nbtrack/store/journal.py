@@ -161,7 +161,8 @@ class Part:
         """Whether anything was written into the file: a prepared one is empty."""
         self.start = max(start, first)
         content = _read(file, FRAME.size, self.start) if self.begun else b""
-        if len(content) == FRAME.size and (size := FRAME.unpack(content)[0]):
+        if len(content) == FRAME.size and any(content):  # a damaged length may be nothing
+            (size, _) = FRAME.unpack(content)
             content = _read(file, max(length, min(size, _MAX_FRAME) + FRAME.size), self.start)
         self.content = memoryview(content)
         self._offset = 0
