@@ -397,7 +397,9 @@ def test_files_that_a_power_cut_left_empty_or_short_are_told_and_cost_nothing_el
     assert list(recording.store.incoming.iterdir()) == []
 
 
-@pytest.mark.parametrize(("byte", "bit"), [(20, 4), (0, 32)], ids=["a point", "a length that becomes nothing"])
+@pytest.mark.parametrize(
+    ("byte", "bit"), [(20, 4), (0, 32)], ids=["a point", "a length that becomes nothing"]
+)
 def test_what_stands_behind_a_damaged_frame_of_a_dead_process_is_saved_and_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, byte: int, bit: int
 ) -> None:

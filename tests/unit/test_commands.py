@@ -11,6 +11,18 @@ import pytest
 from nbtrack.analysis.compare import compare
 from nbtrack.commands import Asking, Command, View, command_names, command_tree, complete, run_command
 from nbtrack.entities.bundles import Export, Merge
+from nbtrack.entities.graphs import (
+    Answer,
+    EdgeKind,
+    LineageEdge,
+    LineageGraph,
+    LineageNode,
+    LineageSlice,
+    StaleCell,
+    Staleness,
+    Verdict,
+    VerdictLine,
+)
 from nbtrack.entities.health import Finding, Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Collection, Curated, Deletion, Trash, Usage, UsageRow
@@ -18,7 +30,7 @@ from nbtrack.entities.runs import RunDetail, RunRow, RunStatus, RunTable
 from nbtrack.entities.search import FoundLine, Hit, Passage, Place, SearchResult
 from nbtrack.entities.snapshots import NotebookDiff, Snapshot
 from nbtrack.entities.stores import Backup, StoreStatus
-from nbtrack.errors import InvalidInput, NotFound
+from nbtrack.errors import Conflict, InvalidInput, NotFound
 from nbtrack.operations import to_plain
 from nbtrack.render.html import to_html
 from nbtrack.render.text import to_text
@@ -60,6 +72,23 @@ RESULT = SearchResult(
     ],
     more=True,
     waiting=2,
+)  # fmt: skip
+
+
+LINEAGE = LineageGraph(
+    target="y", session="s", notebook="/d/a.ipynb", executed=5,
+    nodes=[
+        LineageNode(
+            execution="e1", source="import os\nx = '<b>\x1b'", started="", outcome="ok", execution_count=1,
+            effects=["process"], commands=["wget a.csv"],
+        ),
+        LineageNode(execution="e2", source="y = x", started="", outcome="ok", execution_count=2, wanted=True),
+    ],
+    edges=[
+        LineageEdge(reader="e1", producer=None, key="file:/d/a.csv", kind=EdgeKind.FILE),
+        LineageEdge(reader="e2", producer="e1", key="x", kind=EdgeKind.VARIABLE, note="eval"),
+    ],
+    unknown=["z"],
 )  # fmt: skip
 
 
@@ -169,6 +198,22 @@ class Store:
             case "repairs.make":
                 left = [] if arguments["apply"] else ["The rest."]
                 return Repair(path="x", applied=arguments["apply"], errors=1, done=["A thing."], left=left)
+            case "lineage.verdict":
+                line = VerdictLine(
+                    question="executed in order", answer=Answer.NO, reason="[2] ran <b>efore [1]"
+                )
+                return Verdict(run=arguments["run"], needed=2, lines=[line])
+            case "lineage.graph":
+                return LINEAGE
+            case "lineage.slice":
+                return LineageSlice(graph=LINEAGE, outputs=[[], []], folder="/d", files=["/d/a.csv"])
+            case "lineage.stale":
+                cell = StaleCell(
+                    execution="e2", source="y = x", execution_count=2, reasons=["x was <b>changed"]
+                )
+                return Staleness(
+                    session="s", notebook="/d/a.ipynb", cells=2, stale=[cell], notes=["Not saved."]
+                )
             case "backups.make":
                 return Backup(path=arguments["path"], made="2026-11-21T10:00:00Z", runs=2, files=3, size=4)
             case "bundles.write":
@@ -258,6 +303,82 @@ def test_a_search_shows_the_lines_with_what_was_found() -> None:
     assert "\x1b[" in to_text(view, colour=True)
 
 
+def test_the_lineage_is_a_tree_with_what_is_only_assumed() -> None:
+    store = Store()
+    view = run_command(["lineage", "y"], store, session="s", experiment="here")
+    expected = {"target": "y", "experiment": "here", "session": "s", "within": None}
+    assert store.asked == [("lineage.graph", expected)]
+    assert to_text(view).splitlines() == [
+        "y comes from 2 of the 5 executions of a.ipynb",
+        "[2] y = x",
+        "└─ x ? ← [1] x = '<b>␛' …",
+        "   └─ file a.csv",
+        "made by no remembered cell: z",
+        "? x: eval",
+        "[1] starts programs: wget a.csv",
+        "nbtrack slice y has these cells as a notebook and as a script",
+    ]
+    assert "x = &#x27;&lt;b&gt;␛&#x27;" in to_html(view)
+    assert json.loads(to_text(run_command(["lineage", "y", "--json"], store)))["nodes"][1]["wanted"] is True
+
+
+def test_a_variable_of_another_notebook_is_looked_for_there(tmp_path: Path) -> None:
+    store, notebook = Store(), tmp_path / "a.ipynb"
+    notebook.touch()
+    for within, expected in (
+        (str(notebook), str(notebook)),
+        ("b.ipynb", "b.ipynb"),
+        ("forest-1", "forest-1"),
+    ):
+        run_command(["slice", "y", "--in", within], store)
+        assert store.asked[-1][1]["within"] == expected
+
+
+def test_a_slice_is_shown_or_written(tmp_path: Path) -> None:
+    store = Store()
+    text = to_text(run_command(["slice", "y"], store))
+    assert "    x = '<b>␛'" in text
+    assert "reads /d/a.csv" in text
+    assert "&lt;b&gt;" in to_html(run_command(["slice", "y"], store))
+    view = run_command(["slice", "y", "-o", str(tmp_path / "made")], store)
+    assert view.hints == (f"written: {tmp_path / 'made.ipynb'}", f"written: {tmp_path / 'made.py'}")
+    first = json.loads((tmp_path / "made.ipynb").read_text())["cells"][0]
+    assert first["cell_type"] == "markdown"
+    with pytest.raises(Conflict, match="--force"):
+        run_command(["slice", "y", "-o", str(tmp_path / "made.py")], store)
+    (tmp_path / "made.py").write_text("mine")
+    run_command(["slice", "y", "-o", str(tmp_path / "made.py"), "--force"], store)
+    assert "y = x" in (tmp_path / "made.py").read_text()
+    with pytest.raises(InvalidInput, match="cannot be written"):
+        run_command(["slice", "y", "-o", str(tmp_path / "none" / "x.py")], store)
+
+
+def test_cells_that_do_more_than_compute_are_named_first() -> None:
+    with pytest.raises(InvalidInput, match=r"\[1\] starts programs: wget a.csv\nNothing was executed; --yes"):
+        run_command(["slice", "y", "--verify"], Store())
+
+
+def test_stale_asks_for_this_session_or_a_notebook() -> None:
+    store = Store()
+    view = run_command(["stale"], store, session="s")
+    assert store.asked[-1] == ("lineage.stale", {"session": "s", "notebook": None})
+    assert to_text(view).splitlines() == [
+        "1 of 2 cells is stale in a.ipynb", "[2] y = x", "      x was <b>changed", "Not saved.",
+    ]  # fmt: skip
+    assert "x was &lt;b&gt;changed" in to_html(view)
+    run_command(["stale", "other.ipynb"], store, session="s")
+    assert store.asked[-1] == ("lineage.stale", {"session": None, "notebook": "other.ipynb"})
+
+
+def test_show_ends_with_the_verdict() -> None:
+    view = run_command(["show", "forest-1"], Store())
+    assert to_text(view).splitlines()[-2:] == ["honesty", "  executed in order: no, [2] ran <b>efore [1]"]
+    assert "ran &lt;b&gt;efore" in to_html(view)
+    shown = json.loads(to_text(run_command(["show", "forest-1", "--json"], Store())))
+    assert shown["verdict"]["lines"][0]["answer"] == "no"
+    assert shown["row"]["name"] == "forest-1"
+
+
 def test_export_asks_for_what_was_typed(tmp_path: Path) -> None:
     store = Store()
     asked = {
@@ -309,7 +430,7 @@ def test_the_current_experiment_is_meant_unless_said_otherwise() -> None:
         run_command(words, store, experiment="here")
         assert store.asked[-1][1]["experiment"] == expected
     run_command(["show", "forest-1"], store, experiment="here")
-    assert store.asked[-1][1]["experiment"] == "here"
+    assert [arguments["experiment"] for _, arguments in store.asked[-2:]] == ["here", "here"]
 
 
 def test_runs_as_json_is_a_list_of_objects() -> None:

@@ -385,3 +385,137 @@ export interface Backup {
   files: number;
   size: number;
 }
+
+/**
+ * What an execution needed another for.
+ *
+ * `variable`: it used the value of a name. `mutation`: it changed that value, and so needed the state before.
+ * `random`: the numbers that were drawn before it. `ambient`: options, environment, folder and the like, which change
+ * what every later cell does. `file`: a file that the other wrote. `output`: its result, read as `_` or `Out`.
+ */
+export type EdgeKind = 'variable' | 'mutation' | 'random' | 'ambient' | 'file' | 'output';
+
+/**
+ * One execution of a cell.
+ *
+ * `effects` are of `nbtrack.entities.lineage.EFFECTS`. `notes` say what is not known of it. `wanted`: it is what was
+ * asked for, not only what that needs.
+ */
+export interface LineageNode {
+  execution: string;
+  source: string;
+  started: string;
+  outcome: string;
+  execution_count: number | null;
+  cell_id: string | null;
+  run: string | null;
+  effects: string[];
+  commands: string[];
+  notes: string[];
+  wanted: boolean;
+}
+
+/**
+ * The execution `reader` needed `producer` for `key`; None: what came from outside of all cells, such as a file.
+ *
+ * `note` says why the edge is only assumed.
+ */
+export interface LineageEdge {
+  reader: string;
+  producer: string | null;
+  key: string;
+  kind: EdgeKind;
+  note: string | null;
+}
+
+/**
+ * The executions that a run or a variable came from, in their order.
+ *
+ * `target` is what was asked for. `executed` counts all executions of the session until then. `unknown` are names
+ * that no remembered cell made. Where `run` is not None, the target is that run (its name).
+ */
+export interface LineageGraph {
+  target: string;
+  session: string;
+  notebook: string | null;
+  executed: number;
+  run: string | null;
+  nodes: LineageNode[];
+  edges: LineageEdge[];
+  unknown: string[];
+  metrics: Record<string, Measured>;
+}
+
+/**
+ * A lineage with what each execution showed: `outputs[i]` (nbformat 4) belong to `graph.nodes[i]`.
+ *
+ * `folder` is where the code ran. `files` are the files that its cells read and that none of them wrote.
+ */
+export interface LineageSlice {
+  graph: LineageGraph;
+  outputs: Record<string, unknown>[][];
+  folder: string | null;
+  files: string[];
+}
+
+/** A cell whose last execution no longer fits what it needs; each of `reasons` is a sentence. */
+export interface StaleCell {
+  execution: string;
+  source: string;
+  execution_count: number | null;
+  cell_id: string | null;
+  reasons: string[];
+}
+
+/** The stale cells of a session, in the order of the notebook where that is known, of `cells` that were executed. */
+export interface Staleness {
+  session: string;
+  notebook: string | null;
+  cells: number;
+  stale: StaleCell[];
+  notes: string[];
+}
+
+/** How a question about a run is answered; `no` is the answer to look at. */
+export type Answer = 'ok' | 'no' | 'unknown';
+
+/** One question about a run: what was looked at, the answer, and why. */
+export interface VerdictLine {
+  question: string;
+  answer: Answer;
+  reason: string;
+}
+
+/** Whether the notebook still shows how a run came about; `executed` of the session's cells were needed for it. */
+export interface Verdict {
+  run: string;
+  needed: number;
+  lines: VerdictLine[];
+}
+
+/** One cell of a slice, executed again: `answer` is `same`, `differs`, `failed` or `silent` (without text). */
+export interface ReplayedCell {
+  execution_count: number | null;
+  source: string;
+  answer: string;
+  before: string;
+  after: string;
+}
+
+/** A metric of a run and what it was in the second execution, None where it was not found. */
+export interface ReplayedMetric {
+  name: string;
+  before: number;
+  after: number | null;
+  same: boolean;
+}
+
+/** A slice that was executed again in a clean kernel; `notes` say what of the folder was not copied and the like. */
+export interface Replay {
+  target: string;
+  same: boolean;
+  duration: number;
+  cells: ReplayedCell[];
+  metrics: ReplayedMetric[];
+  notes: string[];
+}

@@ -14,6 +14,7 @@ from nbtrack.session import current_session
 from nbtrack.store.location import is_store, resolve_store
 
 if TYPE_CHECKING:
+    from nbtrack.client.lineage import Lineage, Slice, StaleCells
     from nbtrack.client.models import Models
     from nbtrack.client.runs import Runs
     from nbtrack.client.search import Found
@@ -37,6 +38,7 @@ class Client:
         from nbtrack.client.runs import Runs
 
         self._proxy = proxy
+        self._experiment = experiment
         self.runs: Runs = Runs(proxy, experiment)
         self.models: Models = Models(proxy, experiment)
 
@@ -66,6 +68,37 @@ class Client:
         return Found(
             self._proxy.ask("search.cells", text=text, within=within, limit=limit, experiment=experiment)
         )
+
+    def lineage(self, target: str, *, within: str | os.PathLike[str] | None = None) -> Lineage:
+        """Where a variable or a run came from.
+
+        Parameters
+        ----------
+        target
+            A variable of this notebook, or a run.
+        within
+            A run or a notebook (``.ipynb``), in whose session the variable is looked for instead.
+
+        Raises
+        ------
+        NotFound
+            If there is none of that name.
+        """
+        from nbtrack.client.lineage import Lineage, asked
+
+        return Lineage(self._proxy.ask("lineage.graph", **asked(target, within, self._experiment)))
+
+    def slice(self, target: str, *, within: str | os.PathLike[str] | None = None) -> Slice:
+        """The fewest executions that make a variable or a run; `within` as for `lineage`."""
+        from nbtrack.client.lineage import Slice, asked
+
+        return Slice(self._proxy.ask("lineage.slice", **asked(target, within, self._experiment)))
+
+    def stale(self, notebook: str | os.PathLike[str] | None = None) -> StaleCells:
+        """The cells of this notebook, or of another, whose inputs have changed since they last ran."""
+        from nbtrack.client.lineage import stale
+
+        return stale(self._proxy, notebook)
 
     def rename_experiment(self, experiment: str, name: str) -> Curated:
         """Call an experiment by a name that none has; its runs keep their numbers, and old names still find them.

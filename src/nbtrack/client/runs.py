@@ -8,6 +8,7 @@ from nbtrack.client.content import read_content
 from nbtrack.client.curation import CuratedRuns, tags_of
 from nbtrack.client.series import Series
 from nbtrack.client.table import Table
+from nbtrack.entities.graphs import Verdict
 from nbtrack.entities.ownership import Deletion
 from nbtrack.entities.runs import Artifact, JSONValue, RunDetail, RunStatus
 from nbtrack.entities.snapshots import Snapshot
@@ -77,6 +78,11 @@ class Run:
         """
         snapshot: Snapshot = self._proxy.ask("snapshots.get", run=self.id)
         return snapshot
+
+    def verdict(self) -> Verdict:
+        """Whether the notebook still shows how the run came about: a line for each question."""
+        verdict: Verdict = self._proxy.ask("lineage.verdict", run=self.id)
+        return verdict
 
     def artifact(self, name: str) -> bytes:
         """The content of one of its files, checked against its hash.

@@ -15,12 +15,13 @@ from nbtrack.operations import Proxy
 
 @dataclass(slots=True)
 class Asking:
-    """What a command works with: ``ctx.obj`` of every command."""
+    """What a command works with: ``ctx.obj`` of every command. ``session`` is the kernel's own, None in a terminal."""
 
     proxy: Proxy
     experiment: str | None = None
     prog: str = "nbtrack"
     settings: Settings = field(default_factory=Settings)
+    session: str | None = None
 
 
 class HelpAsked(Exception):

@@ -22,6 +22,7 @@ def run_command(
     prog: str = "nbtrack",
     tree: Tree | None = None,
     settings: Settings | None = None,
+    session: str | None = None,
 ) -> View:
     """Run one command and return what it answers.
 
@@ -39,6 +40,8 @@ def run_command(
         A tree with more commands; `command_tree()` by default.
     settings
         The settings that hold; by default those of the working directory.
+    session
+        The kernel's own session, in which variables are looked for.
 
     Raises
     ------
@@ -49,7 +52,7 @@ def run_command(
     """
     tree = tree or command_tree()
     try:
-        asking = Asking(proxy, experiment, prog, settings or Settings())
+        asking = Asking(proxy, experiment, prog, settings or Settings(), session)
         # As wide as a line of code; a help text is shown in notebooks too, where no terminal tells a width.
         with tree.make_context(prog, list(arguments) or ["--help"], obj=asking, terminal_width=88) as context:
             answer = tree.invoke(context)

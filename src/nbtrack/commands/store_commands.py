@@ -17,9 +17,11 @@ from nbtrack.commands.answers import pairs
 from nbtrack.commands.curation_commands import CURATION_COMMANDS
 from nbtrack.commands.grammar import Asking, Command, Tree
 from nbtrack.commands.health_commands import doctor, repair, verify
+from nbtrack.commands.lineage_commands import LINEAGE_COMMANDS
 from nbtrack.commands.search_commands import search
 from nbtrack.commands.sharing import backup, export, merge
 from nbtrack.commands.trash_commands import TRASH_COMMANDS
+from nbtrack.entities.graphs import Verdict
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.runs import Comparison, RunDetail, RunTable
 from nbtrack.entities.snapshots import Snapshot
@@ -63,6 +65,7 @@ def command_tree() -> Tree:
         show,
         compare,
         diff,
+        *LINEAGE_COMMANDS,
         register,
         models,
         *CURATION_COMMANDS,
@@ -146,10 +149,15 @@ def runs(
 def show(asking: Asking, run: str, experiment: str | None, as_json: bool) -> View:
     """Show all that is known of one run.
 
-    RUN is a name such as forest-3, EXPERIMENT/forest-3, an id, or the beginning of one.
+    RUN is a name such as forest-3, EXPERIMENT/forest-3, an id, or the beginning of one. At the end stands whether the
+    notebook still shows how the run came about.
     """
-    detail: RunDetail = asking.proxy.ask("runs.get", run=run, experiment=experiment or asking.experiment)
-    return _answer("run", detail, as_json)
+    where = experiment or asking.experiment
+    detail: RunDetail = asking.proxy.ask("runs.get", run=run, experiment=where)
+    verdict: Verdict = asking.proxy.ask("lineage.verdict", run=run, experiment=where)
+    if as_json:
+        return _answer("run", detail, True, json={**to_plain(detail), "verdict": to_plain(verdict)})
+    return View(kind="run", content=detail, verdict=verdict)
 
 
 @click.command(

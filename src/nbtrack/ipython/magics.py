@@ -108,6 +108,7 @@ class TrackMagics(Magics):
             prog="%track",
             tree=tree,
             settings=session.settings,
+            session=session.process,
         )
         show(view)
 

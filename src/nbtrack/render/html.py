@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from nbtrack.analysis.compare import describe_data
+from nbtrack.entities.graphs import LineageGraph, LineageSlice, Replay, Staleness
 from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Collection, Trash, Usage
@@ -27,6 +28,14 @@ from nbtrack.render.facts import (
 from nbtrack.render.grid import Column, folded_line, grid
 from nbtrack.render.health import repair_sentences, verification_facts, verification_sentences
 from nbtrack.render.html_source import bdi, diff_html, fold, source_change, source_html
+from nbtrack.render.lineage import (
+    graph_lines,
+    lines_html,
+    replay_lines,
+    slice_lines,
+    stale_lines,
+    verdict_lines,
+)
 from nbtrack.render.numbers import number, size, value, when
 from nbtrack.render.ownership import collection_facts, collection_title, trash_columns
 from nbtrack.render.search import search_html
@@ -42,6 +51,8 @@ def to_html(view: View) -> str:
     """Write a view as a piece of HTML with its own style, for a notebook's output or a page."""
     content = view.content
     body = _words(content, view.kind) if isinstance(content, str) else _body(content)
+    if view.verdict is not None:
+        body += lines_html(verdict_lines(view.verdict))
     hints = "".join(quiet(hint) for hint in view.hints)
     return f'{STYLE}\n<div class="nbtrack">{body}{hints}</div>'
 
@@ -92,6 +103,14 @@ def _body(content: object) -> str:
         case Collection():
             kept = "".join(quiet(sentence) for sentence in content.kept)
             return heading(collection_title(content)) + _facts(collection_facts(content)) + kept
+        case LineageGraph():
+            return lines_html(graph_lines(content))
+        case LineageSlice():
+            return lines_html(slice_lines(content))
+        case Staleness():
+            return lines_html(stale_lines(content))
+        case Replay():
+            return lines_html(replay_lines(content))
         case list():
             return _models(content)
     raise TypeError(f"no HTML for {type(content).__name__}")

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from nbtrack.analysis.compare import describe_data
+from nbtrack.entities.graphs import LineageGraph, LineageSlice, Replay, Staleness
 from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Collection, Trash, Usage
@@ -26,6 +27,7 @@ from nbtrack.render.facts import (
 )
 from nbtrack.render.grid import Column, folded_line, grid
 from nbtrack.render.health import repair_sentences, verification_facts, verification_sentences
+from nbtrack.render.lineage import graph_lines, replay_lines, slice_lines, stale_lines, styled, verdict_lines
 from nbtrack.render.numbers import number, size, value, when
 from nbtrack.render.ownership import collection_facts, collection_title, trash_columns
 from nbtrack.render.search import search_lines
@@ -59,7 +61,10 @@ def to_text(view: View, *, width: int = 80, colour: bool = False, now: datetime 
     if isinstance(content, str):
         body = content if view.kind == "json" else visible(content, keep="\n\t")
         return "\n".join([body, *(visible(hint, 500) for hint in view.hints)])
-    lines = [*_lines(content, max(width, 24), now), *(dim(visible(hint, 500)) for hint in view.hints)]
+    lines = _lines(content, max(width, 24), now)
+    if view.verdict is not None and view.verdict.lines:
+        lines += [line(), *styled(verdict_lines(view.verdict))]
+    lines = [*lines, *(dim(visible(hint, 500)) for hint in view.hints)]
     return join(lines, width, colour)
 
 
@@ -101,6 +106,14 @@ def _lines(content: object, width: int, now: datetime | None) -> list[Text]:
         case Collection():
             kept = [line("! ", visible(sentence, 500)) for sentence in content.kept]
             return [heading(collection_title(content)), *facts(collection_facts(content)), *kept]
+        case LineageGraph():
+            return styled(graph_lines(content))
+        case LineageSlice():
+            return styled(slice_lines(content))
+        case Staleness():
+            return styled(stale_lines(content))
+        case Replay():
+            return styled(replay_lines(content))
         case list():
             return _models(content, width, now)
     raise TypeError(f"no text for {type(content).__name__}")

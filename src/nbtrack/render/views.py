@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from nbtrack.entities.graphs import LineageGraph, LineageSlice, Replay, Staleness, Verdict
 from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Collection, Trash, Usage
@@ -27,6 +28,10 @@ Shown: TypeAlias = (
     | Repair
     | Collection
     | Usage
+    | LineageGraph
+    | LineageSlice
+    | Staleness
+    | Replay
     | str
 )
 
@@ -36,12 +41,13 @@ class View:
     """One answer of the command tree.
 
     ``kind`` is ``runs``, ``run``, ``comparison``, ``diff``, ``search``, ``model``, ``models``, ``status``, ``trash``,
-    ``collection``, ``usage``, ``verification``, ``repair``, ``text`` (help and sentences) or ``json`` (the content is JSON
-    text, to be printed as it is). Each of ``hints`` is a line that says what to do next. ``exit_status`` is that of the
-    command in a terminal.
+    ``collection``, ``usage``, ``verification``, ``repair``, ``lineage``, ``slice``, ``stale``, ``replay``, ``text`` (help
+    and sentences) or ``json`` (the content is JSON text, to be printed as it is). Each of ``hints`` is a line that says
+    what to do next. ``exit_status`` is that of the command in a terminal. ``verdict`` belongs to a run.
     """
 
     kind: str
     content: Shown
     hints: tuple[str, ...] = ()
     exit_status: int = 0
+    verdict: Verdict | None = None

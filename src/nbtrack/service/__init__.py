@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nbtrack.service.curation import Curation
     from nbtrack.service.deaths import Obituary
     from nbtrack.service.intake import Intake
+    from nbtrack.service.lineage import Lineage
     from nbtrack.service.merging import Merger
     from nbtrack.service.models import Models
     from nbtrack.service.repair import Repairer
@@ -85,6 +86,7 @@ class Service:
     space: Space
     deaths: Obituary
     sampler: Sampler
+    lineage: Lineage
 
     def rest(self) -> None:
         """Let go of what only makes the next answer faster."""
@@ -110,6 +112,7 @@ class Service:
             "retention": self.retention,
             "space": self.space,
             "deaths": self.deaths,
+            "lineage": self.lineage,
         }
         return nouns[name]
 
@@ -121,6 +124,7 @@ def open_service(store: Store, keeper: str) -> Service:
     from nbtrack.service.curation import Curation
     from nbtrack.service.deaths import Obituary
     from nbtrack.service.intake import Intake
+    from nbtrack.service.lineage import Lineage
     from nbtrack.service.merging import Merger
     from nbtrack.service.models import Models
     from nbtrack.service.repair import Repairer
@@ -158,4 +162,5 @@ def open_service(store: Store, keeper: str) -> Service:
         space=Space(store, collector),
         deaths=Obituary(store),
         sampler=Sampler(store),
+        lineage=Lineage(store, runs),
     )

@@ -98,15 +98,52 @@ class Executions:
         """The process that executed the last cell of a run."""
         return self._process("run_id = ? ORDER BY started DESC, id DESC", run)
 
-    def last_process(self, notebook: str) -> str | None:
-        """The process that executed a cell of a notebook last."""
-        return self._process("notebook = ? ORDER BY started DESC, id DESC", notebook)
+    def last_process(self, notebook: str | None) -> str | None:
+        """The process that executed a cell of a notebook (by its path, or the end of that) last; None: of any."""
+        if notebook is None:
+            return self._process("?1 IS NULL ORDER BY started DESC, id DESC", None)
+        return self._process(
+            "notebook IN (SELECT DISTINCT notebook FROM executions WHERE notebook = ?1"
+            " OR substr(notebook, -length(?1) - 1) = '/' || ?1) ORDER BY started DESC, id DESC",
+            notebook,
+        )
 
-    def _process(self, where: str, value: str) -> str | None:
-        row = next(
+    def _process(self, where: str, value: str | None) -> str | None:
+        row: Any = next(
             self._connection.execute(f"SELECT process FROM executions WHERE {where} LIMIT 1", (value,)), None
         )
         return str(row[0]) if row else None
+
+    def notebook_of(self, process: str) -> str | None:
+        """The path of the notebook whose cells a process executed last, if it is known."""
+        row: Any = next(
+            self._connection.execute(
+                "SELECT notebook FROM executions WHERE process = ? AND notebook IS NOT NULL"
+                " ORDER BY started DESC LIMIT 1",
+                (process,),
+            ),
+            None,
+        )
+        return str(row[0]) if row else None
+
+    def saved_notebook(self, process: str) -> str | None:
+        """The digest of the last file that the snapshots of a process have."""
+        row: Any = next(
+            self._connection.execute(
+                "SELECT file FROM snapshots WHERE process = ? AND file IS NOT NULL ORDER BY taken DESC LIMIT 1",
+                (process,),
+            ),
+            None,
+        )
+        return str(row[0]) if row else None
+
+    def outputs(self, execution: str) -> list[dict[str, Any]]:
+        """What an execution showed."""
+        row: Any = next(
+            self._connection.execute("SELECT outputs FROM executions WHERE id = ?", (execution,)), None
+        )
+        found: list[dict[str, Any]] = load(self._blobs.get(row[0]).decode()) if row and row[0] else []
+        return found
 
     def of_run(self, run: str) -> list[CellExecution]:
         """The executions that belong to a run, in their order."""
