@@ -51,6 +51,11 @@ SETTINGS: dict[str, Setting] = {
             "Bytes of models saved in one run at most; what was not saved is named.",
         ),
         Setting("output_limit", 10_000_000, "Bytes of one cell's outputs that are remembered at most."),
+        Setting(
+            "autorun",
+            True,
+            "Make a run of a cell that trains a model, without a header; its model is not saved.",
+        ),
         Setting("trackers", True, "Record what cells log with MLflow, W&B, trackio and TensorBoard too."),
         Setting("store_warning", 5_000_000_000, "Warn once when the store takes more bytes than this."),
         Setting(

@@ -256,8 +256,9 @@ class Session:
         experiment: str | None = None,
         notebook: str | None = None,
         cell_id: str | None = None,
+        began: tuple[int, float] | None = None,
     ) -> ActiveRun:
-        """Begin a run here and now.
+        """Begin a run here and now, or one that `began` earlier (Unix time in ns, seconds of the monotonic clock).
 
         Raises
         ------
@@ -272,6 +273,7 @@ class Session:
             cell_id=cell_id,
             directory=str(self.folder),
             environment=self.environment(),
+            began=began,
         )
         self.last_runs[run.experiment, run.name] = run
         return run

@@ -49,7 +49,8 @@ def test_a_tracked_cell_is_a_run_without_a_log_call(kernel: Any, folder: Path) -
     assert run.params["trees"] == 10
     assert set(run.metrics) == {"accuracy"}
     assert 0.8 < run.metrics["accuracy"] <= 1
-    (model,) = run.artifacts
+    model, fits = run.artifacts
+    assert fits.name == "fits.json"
     assert (model.name, model.kind) == ("model", "model")
     assert model.params["max_depth"] == 5
     (cell,) = run.detail.cells

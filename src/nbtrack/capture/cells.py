@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -52,18 +52,13 @@ class CellEnd:
 
 
 class CellCapture:
-    """The capture of one execution. Without a run only the execution itself is recorded.
-
-    Parameters
-    ----------
-    started
-        When the cell began, Unix time in ns.
-    """
+    """The capture of one execution. Without a run only the execution itself is recorded."""
 
     def __init__(self, recorder: Recorder, start: CellStart) -> None:
         self._recorder = recorder
         self._start = start
-        self._started = now_ns()
+        self.started = now_ns()
+        """When the cell began, Unix time in ns."""
         self._cell: CellSource | None = None
         self._read: dict[str, JSONValue] = {}
         self._datasets: list[Dataset] = []
@@ -71,6 +66,11 @@ class CellCapture:
         """After `end`: the fitted estimators that the cell left, by name."""
         self.metrics: dict[str, float] = {}
         """After `end`: the metrics that the cell left."""
+
+    @property
+    def code(self) -> str:
+        """The source with its magics turned into Python."""
+        return self._start.code
 
     @property
     def source(self) -> CellSource:
@@ -102,11 +102,17 @@ class CellCapture:
         output_limit: int = 10_000_000,
         params: tuple[str, ...] = (),
         metrics: tuple[str, ...] = (),
+        is_metric: Callable[[str, float], bool] | None = None,
+        earlier: ActiveRun | None = None,
     ) -> None:
         """Record the execution, and with a run what it gave to it.
 
         Parameters
         ----------
+        is_metric
+            Which of the floats that it left are metrics; by default all.
+        earlier
+            The run that the execution belongs to without giving it its params and metrics.
         params, metrics
             Names of variables that the person wants recorded as such.
         """
@@ -116,11 +122,11 @@ class CellCapture:
             records.CellExecuted(
                 execution=new_id(),
                 process=self._recorder.process,
-                time=self._started,
+                time=self.started,
                 duration=end.duration,
                 source=self._start.source,
                 outcome=end.outcome,
-                run=run.id if run else None,
+                run=run.id if run else earlier.id if earlier else None,
                 notebook=self._start.notebook,
                 cell_id=self._start.cell_id,
                 execution_count=end.execution_count,
@@ -131,10 +137,20 @@ class CellCapture:
             )
         )
         if run is not None:
-            self._give(run, save_models=save_models, params=params, metrics=metrics)
+            self._give(run, save_models=save_models, params=params, metrics=metrics, is_metric=is_metric)
+
+    def floats(self) -> dict[str, float]:
+        """What the cell's own names hold that may be a metric."""
+        return left_metrics(self.source, self._start.namespace, {})
 
     def _give(
-        self, run: ActiveRun, *, save_models: bool, params: tuple[str, ...], metrics: tuple[str, ...]
+        self,
+        run: ActiveRun,
+        *,
+        save_models: bool,
+        params: tuple[str, ...],
+        metrics: tuple[str, ...],
+        is_metric: Callable[[str, float], bool] | None,
     ) -> None:
         namespace, recorder = self._start.namespace, self._recorder
         found = {**self._read, **assigned_params(self.source, namespace)}
@@ -143,6 +159,8 @@ class CellCapture:
             found.pop(name, None)
         recorder.params(run, found)
         self.metrics = left_metrics(self.source, namespace, found)
+        if is_metric is not None:
+            self.metrics = {name: value for name, value in self.metrics.items() if is_metric(name, value)}
         recorder.log(run, self.metrics)
         for name in metrics:
             if name in namespace:

@@ -23,13 +23,13 @@ def left_metrics(
     found: dict[str, float] = {}
     for name in cell.metric_names:
         if name not in params:
-            value = _exact_float(descend(namespace, cell.places.get(name, (name,))))
+            value = exact_float(descend(namespace, cell.places.get(name, (name,))))
             if value is not None:
                 found[name] = value
     return found
 
 
-def _exact_float(value: Any) -> float | None:
+def exact_float(value: Any) -> float | None:
     """Return a float, a numpy float or a single number of torch on the CPU as a float; else None.
 
     ``float(value)`` on anything else may run code, or wait for a GPU.

@@ -103,13 +103,15 @@ class Recorder:
         cell_id: str | None = None,
         directory: str | None = None,
         environment: str | None = None,
+        began: tuple[int, float] | None = None,
     ) -> ActiveRun:
-        """Begin a run."""
-        run = ActiveRun(new_id(), name, experiment)
+        """Begin a run now, or one that `began` earlier (Unix time in ns, seconds of the monotonic clock)."""
+        time_ns, began_at = began or (now_ns(), time.monotonic())
+        run = ActiveRun(new_id(), name, experiment, began_at)
         self.append(
             records.RunStarted(
                 run=run.id,
-                time=now_ns(),
+                time=time_ns,
                 name=name,
                 experiment=experiment,
                 process=self.process,

@@ -12,6 +12,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from nbtrack.capture.active_run import ActiveRun
 from nbtrack.capture.cells import CellCapture
+from nbtrack.capture.training import CellTraining
 from nbtrack.ipython.header import RunRequest
 from nbtrack.ipython.outputs import OutputCollector
 
@@ -29,6 +30,11 @@ class Frame:
     ends_run: bool = False
     looked: bool = False
     problem: str | None = None
+    training: CellTraining | None = None
+    by_itself: bool = False
+    """Whether it became a run because it trained something, and not because the person asked."""
+    earlier: ActiveRun | None = None
+    """The earlier run whose model it has measured, where it has none of its own."""
     began: float = field(default_factory=time.perf_counter)
     arrived: float = field(default_factory=time.monotonic)
     thread: int = field(default_factory=threading.get_ident)

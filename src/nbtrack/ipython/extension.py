@@ -10,7 +10,7 @@ from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
-from nbtrack.capture.frameworks.observers import Observers
+from nbtrack.capture.frameworks.observers import LIBRARIES, Observers
 from nbtrack.config import Settings
 from nbtrack.errors import NbtrackError
 from nbtrack.ipython.deaths import LeftRuns
@@ -31,7 +31,7 @@ class Extension:
         self.shell = shell
         self.magics = TrackMagics(shell)
         self.hooks: CellHooks | None = None
-        self.observers: Observers | None = None
+        self.observers: list[Observers] = []
         self.own_path = OwnPath(Path.cwd())
         self.transformer = HeaderTransformer(self.own_path)
         self.traits: Any = None
@@ -61,17 +61,19 @@ class Extension:
         for event, callback in self.hooks.callbacks().items():
             shell.events.register(event, callback)
         shell.set_hook("complete_command", self.magics.complete, str_key="%track")
+        calls = ObservedCalls(session)
+        self.observers.append(Observers(self.hooks.trained.training, calls.failed, LIBRARIES))
         if settings["trackers"]:
-            calls = ObservedCalls(session)
-            self.observers = Observers(calls, calls.failed)
-            self.observers.begin()
+            self.observers.append(Observers(calls, calls.failed))
+        for observers in self.observers:
+            observers.begin()
         print(f"nbtrack remembers this notebook in {_short(session)}")
 
     def unload(self) -> None:
         """Take everything apart."""
         shell = self.shell
-        if self.observers is not None:
-            self.observers.end()
+        for observers in self.observers:
+            observers.end()
         if self.hooks is not None:
             for event, callback in self.hooks.callbacks().items():
                 with contextlib.suppress(ValueError):  # other code may have cleared them

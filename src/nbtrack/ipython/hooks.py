@@ -6,7 +6,6 @@ import contextlib
 import os
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from nbtrack.ipython.notebook import notebook_path, take_snapshot
 from nbtrack.ipython.outputs import OutputCollector, cell_end, cell_error
 from nbtrack.ipython.own_path import OwnPath
 from nbtrack.ipython.threads import CellThreads
+from nbtrack.ipython.trained_cells import TrainedCells
 from nbtrack.ipython.trouble import StorePlace
 from nbtrack.session import Session, enter_run, leave_run
 
@@ -51,7 +51,7 @@ class CellHooks:
         """The run between ``%track start`` and ``%track end``."""
         self.notebook: str | None = None
         self.executions = Executions(shell)
-        self._models: dict[int, tuple[weakref.ref[object], ActiveRun]] = {}
+        self.trained = TrainedCells(shell, session, self.executions)
         self._metrics: dict[str, float] = {}
         self._threads = CellThreads()
         self.place = StorePlace(session)
@@ -113,6 +113,7 @@ class CellHooks:
             return
         code = getattr(info, "transformed_cell", None) or self._transformed(source)
         execution.frame = frame = self._begin(source, code, getattr(info, "cell_id", None))
+        self.trained.begin(frame, self._look)
         header = find_header(source)
         if header is not None:
             self._try_head(frame, header)
@@ -194,7 +195,7 @@ class CellHooks:
         frame.request = request
         self._look(frame)
         if request.join:
-            run = self._run_of_models(frame)
+            run = self.trained.run_of_models(frame)
             if run.ended:
                 session.recorder.continue_run(run)
         elif request.again:
@@ -218,17 +219,6 @@ class CellHooks:
                 frame.capture.look(self._metrics)
             except BaseException as problem:  # noqa: BLE001 - what the cell reads is then not known; the run goes on
                 self._note_failure("look", problem)
-
-    def _run_of_models(self, frame: Frame) -> ActiveRun:
-        """The run whose model the cell reads."""
-        for name in frame.capture.source.loads:
-            model = self.shell.user_ns.get(name)
-            known = self._models.get(id(model))
-            if known is not None and known[0]() is model:
-                return known[1]
-        raise InvalidInput(
-            "--join: this cell reads no model that a run of this session has made; name a run by +NAME."
-        )
 
     def _open_run(self) -> ActiveRun:
         """The run of a log call that finds none: the cell's own."""
@@ -278,19 +268,24 @@ class CellHooks:
 
     def _end(self, frame: Frame, result: Any) -> None:
         duration = time.perf_counter() - frame.began
-        session, run, request = self.session, frame.run, frame.request
+        session, request = self.session, frame.request
         self._leave(frame)
+        self.trained.settle(frame, result)
+        run = frame.run
         end = cell_end(result, duration, self._outputs(frame, result))
         settings = session.settings
         try:
             frame.capture.end(
                 end,
                 run,
-                save_models=request.models and bool(settings["models"]),
+                save_models=request.models and not frame.by_itself and bool(settings["models"]),
                 output_limit=int(settings["output_limit"]),
                 params=request.params,
                 metrics=request.metrics,
+                is_metric=self.trained.is_metric(frame),
+                earlier=frame.earlier,
             )
+            self.trained.give(frame)
         finally:
             if run is not None and frame.ends_run:
                 take_snapshot(session, run, self.notebook)
@@ -305,10 +300,7 @@ class CellHooks:
             self._tell()
             return
         self._metrics.update(frame.capture.metrics)
-        for model in frame.capture.models.values():
-            with contextlib.suppress(TypeError):  # not every estimator allows weak references
-                self._models[id(model)] = (weakref.ref(model), run)
-        if frame.ends_run and settings["line"]:
+        if frame.ends_run and settings["line"] and not frame.by_itself:
             with self.own_path.imports():
                 show_line(session, run, end.outcome, duration, self.place.trouble())
         self._tell()

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import ModuleType
 from typing import Final
 
 from nbtrack.capture.frameworks.imports import ImportWatch
-from nbtrack.capture.frameworks.patches import Patches, Sink
+from nbtrack.capture.frameworks.patches import Patches
 
-LEAVES: Final = {
+TRACKERS: Final = {
     "mlflow": "mlflow",
     "wandb": "wandb",
     "trackio": "trackio",
     "torch.utils.tensorboard.writer": "tensorboard",
     "tensorboardX.writer": "tensorboard",
 }
-"""The module of this package that observes a library, by the library's own module."""
+"""The module of this package that observes another tracker, by the tracker's own module."""
+
+LIBRARIES: Final = {
+    "sklearn.base": "sklearn",
+    "sklearn.metrics": "sklearn",
+    "sklearn.model_selection": "sklearn",
+}
+"""The module of this package that observes what a library trains, by the library's own module."""
 
 
 class Observers:
@@ -27,16 +34,23 @@ class Observers:
     Parameters
     ----------
     sink
-        Takes what was observed.
+        Takes what was observed; what it must be the leaves say.
     failed
         Told what was raised while something was observed.
+    leaves
+        The module of this package that observes a library, by the library's own module.
     """
 
-    def __init__(self, sink: Sink, failed: Callable[[BaseException], object]) -> None:
+    def __init__(
+        self,
+        sink: object,
+        failed: Callable[[BaseException], object],
+        leaves: Mapping[str, str] = TRACKERS,
+    ) -> None:
         self._sink = sink
         self._failed = failed
         self._patches = Patches(failed)
-        self._watch = ImportWatch({library: partial(self._observe, leaf) for library, leaf in LEAVES.items()})
+        self._watch = ImportWatch({library: partial(self._observe, leaf) for library, leaf in leaves.items()})
 
     def begin(self) -> None:
         """Observe what is imported, and what will be."""

@@ -1,11 +1,18 @@
-"""Functions of other libraries, replaced by ones that tell of each call, and put back."""
+"""Functions of other libraries, replaced by ones that tell of each call, and put back.
+
+A call that is told of looks as it did before: the new function has the old one's name, signature and documentation; it is no
+part of tracebacks; warnings that name "the caller of the caller" still name the person's line; and where it is pickled by
+value, as joblib does with the person's own classes, it leaves nothing of nbtrack in the pickle.
+"""
 
 from __future__ import annotations
 
+import builtins
 import functools
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from types import FunctionType, ModuleType
+from typing import Any, Final, Protocol
 
 
 class Sink(Protocol):
@@ -24,6 +31,15 @@ class Sink(Protocol):
 Watcher = Callable[[tuple[Any, ...], dict[str, Any], Any], None]
 """Takes the arguments of a call, by place and by name, and its result."""
 
+Closing = Callable[[Any, BaseException | None], None]
+"""Takes what a call returned, or (with None) what it raised."""
+
+Opening = Callable[[tuple[Any, ...], dict[str, Any]], Closing | None]
+"""Takes the arguments of a call that is about to happen; it may add to those by name."""
+
+# Frames whose file is named so are passed over where a warning looks for the line to blame (CPython's is_internal_frame).
+_NO_FRAME: Final = "<nbtrack, not importlib._bootstrap>"
+
 
 class Patches:
     """What was replaced, so that it can be put back.
@@ -35,46 +51,119 @@ class Patches:
     """
 
     def __init__(self, failed: Callable[[BaseException], object]) -> None:
-        self._failed = failed
+        self.failed = failed
         self._inside = threading.local()
         self._replaced: list[tuple[Any, str, Any, Any]] = []
+        self._tellers: list[_Teller] = []
 
     def watch(self, holder: Any, name: str, watcher: Watcher) -> None:
         """Have `watcher` called after each successful call of a module's function or a class's method, if there is one.
 
-        Calls that a watched call makes itself are not told: they are its way of doing what was told already. The new
-        function has the old one's name, module, signature and documentation; pickled by name it is the old one.
+        Calls that a watched call makes itself are not told: they are its way of doing what was told already.
         """
-        original = vars(holder).get(name)
-        if not callable(original) or isinstance(original, type):
-            return
-        failed, inside = self._failed, self._inside
+        inside = self._inside
 
-        @functools.wraps(original)
-        def call(*args: Any, **named: Any) -> Any:
-            __tracebackhide__ = True
+        def opening(args: tuple[Any, ...], named: dict[str, Any]) -> Closing | None:
             if getattr(inside, "call", False):
-                return original(*args, **named)
+                return None
             inside.call = True
-            try:
-                result = original(*args, **named)
-            finally:
-                inside.call = False
-            try:
-                watcher(args, named, result)
-            except BaseException as problem:  # noqa: BLE001 - the call has been done; nothing of ours may undo that
-                failed(problem)
-            return result
 
-        setattr(holder, name, call)
-        self._replaced.append((holder, name, original, call))
+            def closing(result: Any, problem: BaseException | None) -> None:
+                inside.call = False
+                if problem is None:
+                    watcher(args, named, result)
+
+            return closing
+
+        self.around(holder, name, opening)
+
+    def around(self, holder: Any, name: str, opening: Opening) -> None:
+        """Have `opening` called before each call, and what it gives after it; whatever was raised in the call goes on."""
+        original = vars(holder).get(name)
+        if not callable(original) or isinstance(original, (type, staticmethod, classmethod)):
+            return
+        if any(call is original for _, _, _, call in self._replaced if call.__name__ == original.__name__):
+            return  # a class that borrows another's method
+        teller = _Teller(opening, self.failed)
+        call = _telling(original, teller)
+        if isinstance(holder, ModuleType):
+            # Pickled by name, the new function is found where it is and the old one where it was.
+            call.__module__ = holder.__name__
+        self._tellers.append(teller)
+        self.replace(holder, name, original, call)
+
+    def replace(self, holder: Any, name: str, original: Any, new: Any) -> None:
+        """Set an attribute, to be put back later; with None as the original it is removed then."""
+        setattr(holder, name, new)
+        self._replaced.append((holder, name, original, vars(holder).get(name)))
 
     def undo(self) -> None:
-        """Put back all that nobody has replaced since."""
+        """Put back all that nobody has replaced since; what others keep tells nothing any more."""
+        for teller in self._tellers:
+            teller.opening = None
         for holder, name, original, call in reversed(self._replaced):
             if vars(holder).get(name) is call:
-                setattr(holder, name, original)
+                if original is None:
+                    delattr(holder, name)
+                else:
+                    setattr(holder, name, original)
         self._replaced.clear()
+        self._tellers.clear()
+
+
+class _Teller:
+    """What a replaced function tells; pickled, it is None."""
+
+    def __init__(self, opening: Opening, failed: Callable[[BaseException], object]) -> None:
+        self.opening: Opening | None = opening
+        self._failed = failed
+
+    def begin(self, args: tuple[Any, ...], named: dict[str, Any]) -> Closing | None:
+        """Tell of a call that is about to happen."""
+        if self.opening is None:
+            return None
+        try:
+            return self.opening(args, named)
+        except BaseException as problem:  # noqa: BLE001 - nothing of ours may keep the call from happening
+            self._failed(problem)
+            return None
+
+    def end(self, closing: Closing, result: Any, problem: BaseException | None) -> None:
+        """Tell how it went."""
+        try:
+            closing(result, problem)
+        except BaseException as raised:  # noqa: BLE001 - the call has been done; nothing of ours may undo that
+            self._failed(raised)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (0, "", None)  # an expression of builtins whose value is None
+
+
+def _telling(original: Callable[..., Any], teller: _Teller) -> Callable[..., Any]:
+    """A function that calls `original` and tells of it."""
+    told: _Teller | None = teller  # None in a process that the function was pickled to
+
+    def call(*args: Any, **named: Any) -> Any:
+        closing = None if told is None else told.begin(args, named)
+        try:
+            result = original(*args, **named)
+        except BaseException as problem:
+            if told is not None and closing is not None:
+                told.end(closing, None, problem)
+            if problem.__traceback__ is not None:
+                problem.__traceback__ = (
+                    problem.__traceback__.tb_next
+                )  # a bare raise does not add this frame again
+            raise
+        if told is not None and closing is not None:
+            told.end(closing, result, None)
+        return result
+
+    # With the globals of the original: those of this module would be a part of it where it is pickled by value.
+    globals_of = original.__globals__ if type(original) is FunctionType else {"__builtins__": builtins}
+    code = call.__code__.replace(co_filename=_NO_FRAME)
+    hidden = FunctionType(code, globals_of, original.__name__, None, call.__closure__)
+    return functools.update_wrapper(hidden, original)
 
 
 def argument(args: tuple[Any, ...], named: dict[str, Any], place: int, name: str, default: Any = None) -> Any:

@@ -1,0 +1,74 @@
+"""What was seen of one fit, and of one thing that was measured."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbtrack.capture.active_run import ActiveRun
+    from nbtrack.entities.runs import JSONValue
+
+
+@dataclass(slots=True)
+class Fit:
+    """One fit: what was fitted, on data of which shape, and for how long.
+
+    Attributes
+    ----------
+    title : str
+        The class and, in brackets, the classes of what it is made of.
+    kind : str
+        The class of what predicts in the end: that of a pipeline's last step, of what a search tries.
+    params : dict
+        What differs from the library's defaults.
+    metrics : dict
+        What the fit itself tells: a search's best score, a booster's last evaluation.
+    scores : dict
+        What was measured on the model afterwards, in the same cell.
+    series : dict
+        Curves, from their first step on.
+    candidates : list of dict
+        What a search has tried, or the folds of a cross-validation, a row for each.
+    inner : weak reference or None
+        The model inside that people take out of it, such as a search's best one.
+    """
+
+    title: str
+    kind: str
+    params: dict[str, JSONValue]
+    shape: tuple[int, ...] | None
+    seconds: float
+    predicts: bool = True
+    calls: int = 1
+    metrics: dict[str, float] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
+    series: dict[str, list[float]] = field(default_factory=dict)
+    candidates: list[dict[str, JSONValue]] = field(default_factory=list)
+    model: weakref.ref[Any] | None = None
+    inner: weakref.ref[Any] | None = None
+
+
+@dataclass(slots=True)
+class Measured:
+    """What one function gave for one model and one set of data.
+
+    Attributes
+    ----------
+    label : str
+        The model's name, or its class where no variable names it.
+    data : str
+        The name of the first argument.
+    run : ActiveRun or None
+        The earlier run that made the model.
+    unknown : bool
+        Whether nobody was seen making the model.
+    """
+
+    name: str
+    label: str = ""
+    data: str = ""
+    values: list[float] = field(default_factory=list)
+    run: ActiveRun | None = None
+    unknown: bool = False

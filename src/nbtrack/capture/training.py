@@ -1,0 +1,283 @@
+"""What the libraries of this process were seen training, predicting and measuring, cell by cell.
+
+The leaves of `nbtrack.capture.frameworks` tell of it while it happens. Only what people's own code asks for counts: what a
+fit, a search or a score calls itself is its way of doing that, also on other threads. No object is held: facts are taken at
+once, and objects are known by weak references.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from nbtrack.capture.active_run import ActiveRun
+from nbtrack.capture.estimators import class_name, estimator_params, estimator_title, shape_of
+from nbtrack.capture.fits import Fit, Measured
+from nbtrack.capture.frameworks.patches import Closing
+from nbtrack.capture.identity import ByIdentity
+from nbtrack.capture.metrics import exact_float
+from nbtrack.capture.params import loaded
+
+MOST_FITS: Final = 1_000
+"""Fits of one cell that are described; further ones are counted."""
+
+_NAMED: Final = 200  # metrics of one cell whose arguments are looked up among the variables
+
+Describe = Callable[[Any, Fit], None]
+"""Adds to a fit what a library's own models tell."""
+
+
+class CellTraining:
+    """What one execution of a cell was seen doing.
+
+    Parameters
+    ----------
+    begin
+        Called before the first thing that is told, while the variables are still those that the cell reads.
+    """
+
+    def __init__(self, begin: Callable[[], object]) -> None:
+        self.fits: list[Fit] = []
+        self.uncounted = 0
+        """Fits beyond those that are described."""
+        self.measures: dict[tuple[str, ...], Measured] = {}
+        self.of: ByIdentity[Fit] = ByIdentity()
+        """The fit of each model that the cell has fitted."""
+        self._begin: Callable[[], object] | None = begin
+
+    def begin(self) -> None:
+        """The first thing is about to happen."""
+        begin, self._begin = self._begin, None
+        if begin is not None:
+            begin()
+
+    def add(self, fit: Fit, model: object) -> None:
+        """Note a fit."""
+        if len(self.fits) < MOST_FITS:
+            self.fits.append(fit)
+        else:
+            self.uncounted += 1
+        self.of[model] = fit
+
+    @property
+    def trains(self) -> bool:
+        """Whether something was trained that can predict, and not only what prepares data."""
+        return any(fit.predicts for fit in self.fits)
+
+
+class Training:
+    """Takes what the leaves tell.
+
+    Parameters
+    ----------
+    namespace
+        The person's variables.
+    cell
+        What collects for the cell that runs now; None where nothing is to be remembered.
+    """
+
+    def __init__(self, namespace: Mapping[str, object], cell: Callable[[], CellTraining | None]) -> None:
+        self._namespace = namespace
+        self._cell = cell
+        self._home = os.getpid()
+        self._busy: set[int] = set()
+        self._describe: list[tuple[type, Describe]] = []
+        self.runs: ByIdentity[ActiveRun] = ByIdentity()
+        """The run that each model was made by."""
+        self._makers: ByIdentity[weakref.ref[Any]] = ByIdentity()
+        self.early: dict[str, str] = {}
+        """Names that meant a function that measures before it could be watched, with the function's own name."""
+
+    def describe(self, kind: type, describe: Describe) -> None:
+        """Have `describe` asked about each fitted model of a kind."""
+        self._describe.append((kind, describe))
+
+    def found_early(self, function: object, name: str) -> None:
+        """A function that measures is about to be watched: names that mean it already go on meaning it."""
+        for variable, value in list(self._namespace.items()):
+            if value is function:
+                self.early[variable] = name
+
+    # ── what happens ──
+
+    def own(self) -> CellTraining | None:
+        """The cell to tell, if the call that is about to happen is the person's own and no part of another."""
+        busy = self._busy
+        if busy and (threading.get_ident() in busy or threading.main_thread().ident in busy):
+            return None
+        return self._cell() if os.getpid() == self._home else None
+
+    def enter(self) -> int:
+        """A call of the person's own begins: what this thread does until `leave` is part of it."""
+        thread = threading.get_ident()
+        self._busy.add(thread)
+        return thread
+
+    def leave(self, thread: int) -> None:
+        """It has ended."""
+        self._busy.discard(thread)
+
+    def fitting(
+        self, model: Any, data: object, *, more: bool = False, read: Callable[[Any, Fit], None] | None = None
+    ) -> Closing | None:
+        """A model is about to be fitted.
+
+        Parameters
+        ----------
+        more
+            Whether the fit goes on with what the model has learned before.
+        read
+            Takes what the call returned and adds to the fit.
+        """
+        cell = self.own()
+        if cell is None:
+            return None
+        cell.begin()
+        thread, began = self.enter(), time.perf_counter()
+
+        def closing(result: Any, problem: BaseException | None) -> None:
+            seconds = time.perf_counter() - began
+            try:
+                if problem is None:
+                    self._fitted(cell, model, data, seconds, more, read, result)
+            finally:
+                self.leave(thread)
+
+        return closing
+
+    def _fitted(
+        self,
+        cell: CellTraining,
+        model: Any,
+        data: object,
+        seconds: float,
+        more: bool,
+        read: Callable[[Any, Fit], None] | None,
+        result: Any,
+    ) -> None:
+        known = cell.of.get(model) if more else None
+        if known is not None:
+            known.calls += 1
+            known.seconds += seconds
+            return
+        if cell.uncounted:
+            cell.uncounted += 1
+            return
+        fit = Fit(
+            title=estimator_title(model),
+            kind=class_name(model),
+            params=estimator_params(model),
+            shape=shape_of(data),
+            seconds=seconds,
+        )
+        for kind, describe in self._describe:
+            if issubclass(type(model), kind):
+                describe(model, fit)
+        if read is not None:
+            read(result, fit)
+        fit.model = _reference(model)
+        cell.add(fit, model)
+        if result is not None and result is not model:
+            self.made(result, model, data)
+
+    def making(self, model: Any, data: object) -> Closing | None:
+        """A model is about to predict for some data."""
+        if self.own() is None:
+            return None
+        thread = self.enter()
+
+        def closing(result: Any, problem: BaseException | None) -> None:
+            self.leave(thread)
+            if problem is None:
+                self.made(result, model, data)
+
+        return closing
+
+    def made(self, result: object, model: object, data: object) -> None:
+        """A model has made this of some data."""
+        reference = _reference(model)
+        if reference is None or result is data:
+            return
+        self._makers[result] = reference
+        array = loaded("numpy", "ndarray")
+        if type(result) is array:
+            base = result.base  # type: ignore[attr-defined]
+            of_data = base is data or (type(data) is array and base is data.base)  # type: ignore[attr-defined]
+            if type(base) is array and not of_data:  # a part of the result will be known by the same base
+                self._makers[base] = reference
+
+    def measuring(self, name: str, arguments: Iterable[object], model: object = None) -> Closing | None:
+        """Something is about to be measured on `arguments`, or on `model` with them."""
+        cell = self.own()
+        if cell is None:
+            return None
+        thread = self.enter()
+
+        def closing(result: Any, problem: BaseException | None) -> None:
+            self.leave(thread)
+            value = exact_float(result) if problem is None else None
+            if value is not None:
+                self.measured(cell, name, value, arguments, model)
+
+        return closing
+
+    def measured(
+        self, cell: CellTraining, name: str, value: float, arguments: Iterable[object], model: object = None
+    ) -> None:
+        """Something was measured."""
+        given = list(arguments)[:8]
+        if model is None:
+            model = next((made for made in map(self.maker, given) if made is not None), None)
+        names = self._names([model, *given]) if len(cell.measures) < _NAMED else {}
+        label = names.get(id(model), "") if model is not None else ""
+        data = [names[id(argument)] for argument in given if id(argument) in names]
+        fit = None if model is None else cell.of.get(model)
+        key = (name, label, *data)
+        measured = cell.measures.get(key)
+        if measured is None:
+            kind = class_name(model) if model is not None and not label else ""
+            measured = cell.measures[key] = Measured(name, label or kind, data[0] if data else "")
+        measured.values.append(value)
+        measured.run = None if fit is not None or model is None else self.runs.get(model)
+        measured.unknown = fit is None and measured.run is None
+        if fit is not None:
+            fit.scores[name] = value
+
+    # ── what is known ──
+
+    def maker(self, value: object) -> object | None:
+        """The living model that made `value`, or (for a part of an array) what it is a part of."""
+        for _ in range(3):
+            reference = self._makers.get(value)
+            if reference is not None:
+                return reference()
+            if type(value) is not loaded("numpy", "ndarray"):
+                return None
+            value = value.base  # type: ignore[attr-defined]
+        return None
+
+    def run_of(self, value: object) -> ActiveRun | None:
+        """The run of a model, or of the model that made a prediction."""
+        run = self.runs.get(value)
+        maker = self.maker(value) if run is None else None
+        return run if maker is None else self.runs.get(maker)
+
+    def _names(self, things: Iterable[object]) -> dict[int, str]:
+        """The variables that are these very objects."""
+        wanted = {id(thing) for thing in things if thing is not None}
+        found: dict[int, str] = {}
+        for name, value in list(self._namespace.items()):
+            if id(value) in wanted and not name.startswith("_"):
+                found.setdefault(id(value), name)
+        return found
+
+
+def _reference(model: object) -> weakref.ref[Any] | None:
+    try:
+        return weakref.ref(model)
+    except TypeError:
+        return None

@@ -1,0 +1,103 @@
+"""What cells train: runs without a header, and metrics for the runs of earlier models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+
+from nbtrack.capture.active_run import ActiveRun
+from nbtrack.capture.early_calls import add_early_calls
+from nbtrack.capture.trained import earlier_run, give_training, is_metric, run_name
+from nbtrack.capture.training import CellTraining, Training
+from nbtrack.errors import InvalidInput
+from nbtrack.ipython.executions import Executions, Frame
+from nbtrack.session import Session
+
+
+class TrainedCells:
+    """Brings together what libraries are seen doing and the cells of one shell."""
+
+    def __init__(self, shell: InteractiveShell, session: Session, executions: Executions) -> None:
+        self._shell = shell
+        self._session = session
+        self._executions = executions
+        self.training = Training(shell.user_ns, self._cell)
+
+    def _cell(self) -> CellTraining | None:
+        frame = self._executions.frame
+        return frame.training if frame is not None else None
+
+    def begin(self, frame: Frame, look: Callable[[Frame], object]) -> None:
+        """A cell is about to run; `look` is called with its frame before it trains anything."""
+        frame.training = CellTraining(lambda: look(frame))
+
+    def settle(self, frame: Frame, result: Any) -> None:
+        """A cell has run: if it has trained something and has no run, it gets one; else it may belong to an earlier one."""
+        cell = frame.training
+        if cell is None:
+            return
+        namespace = self._shell.user_ns
+        add_early_calls(self.training, cell, frame.capture.code, namespace, getattr(result, "result", None))
+        if frame.run is not None or frame.problem is not None:
+            return
+        if cell.trains and self._session.settings["autorun"]:
+            frame.run = self._session.start_run(
+                run_name(cell),
+                notebook=frame.notebook,
+                cell_id=frame.cell_id,
+                began=(frame.capture.started, frame.arrived),
+            )
+            frame.ends_run = frame.by_itself = True
+        elif cell.measures and not cell.trains:
+            self._find_run(frame, cell)
+            frame.earlier = earlier_run(cell)
+
+    def is_metric(self, frame: Frame) -> Callable[[str, float], bool] | None:
+        """What tells the metrics among the floats that a cell left; None where the person asked for a run."""
+        cell = frame.training
+        return (
+            None if cell is None or not frame.by_itself else lambda name, value: is_metric(cell, name, value)
+        )
+
+    def give(self, frame: Frame) -> None:
+        """Record what the cell has trained and measured, after its variables were looked at."""
+        run, cell = frame.run, frame.training
+        frame.training = None  # it knows the frame, which shall go now
+        if run is not None:
+            for model in frame.capture.models.values():
+                self.training.runs[model] = run
+        if cell is not None and (cell.fits or cell.measures):
+            give_training(
+                self._session.recorder,
+                self.training,
+                cell,
+                run,
+                frame.capture.metrics if run is not None else frame.capture.floats(),
+                asked=not frame.by_itself,
+            )
+
+    def run_of_models(self, frame: Frame) -> ActiveRun:
+        """The run whose model the cell reads."""
+        for name in frame.capture.source.loads:
+            run = self.training.runs.get(self._shell.user_ns.get(name))
+            if run is not None:
+                return run
+        raise InvalidInput(
+            "--join: this cell reads no model that a run of this session has made; name a run by +NAME."
+        )
+
+    def _find_run(self, frame: Frame, cell: CellTraining) -> None:
+        """For what was measured on values of unknown origin: the one run whose models or predictions the cell reads."""
+        unknown = [measured for measured in cell.measures.values() if measured.unknown]
+        if not unknown:
+            return
+        runs: dict[str, ActiveRun] = {}
+        for name in frame.capture.source.loads:
+            run = self.training.run_of(self._shell.user_ns.get(name))
+            if run is not None:
+                runs[run.id] = run
+        if len(runs) == 1:
+            for measured in unknown:
+                (measured.run,) = runs.values()
