@@ -57,6 +57,12 @@ SETTINGS: dict[str, Setting] = {
             "Make a run of a cell that trains a model, without a header; its model is not saved.",
         ),
         Setting("trackers", True, "Record what cells log with MLflow, W&B, trackio and TensorBoard too."),
+        Setting(
+            "environment_variables",
+            "",
+            "Names, separated by commas, of the environment variables that runs record, and no others; "
+            "empty: a list of harmless ones.",
+        ),
         Setting("store_warning", 5_000_000_000, "Warn once when the store takes more bytes than this."),
         Setting(
             "durability",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import logging
+import math
 import os
 import struct
 import sys
@@ -25,6 +26,7 @@ from nbtrack.capture.environment import environment
 from nbtrack.capture.handover import HandedOver, RunPointer, handed_over
 from nbtrack.capture.recorder import Recorder
 from nbtrack.capture.redacted import Redaction
+from nbtrack.capture.surroundings import Around
 from nbtrack.clock import now_ns
 from nbtrack.config import Settings
 from nbtrack.entities import records
@@ -156,6 +158,12 @@ class Session:
             self.redaction,
         )
         self.journal.append(_process_started(self.process, this_process()))
+        self._around = Around(
+            self.folder,
+            lambda: str(self.settings["environment_variables"]),
+            self.redaction.redactor.twin(),
+            self.append,
+        )
         self._watch = Watch(self.journal, self.unsynced, self.proxy, self._settle, self.note_problem)
         self._watch.start()
 
@@ -171,6 +179,7 @@ class Session:
                 with contextlib.suppress(OSError):  # told by the watch, which tries again
                     self.unsynced.sync()
         position = journal.append(record)
+        self._around.notice(record)
         if journal.problem is not None:
             self.note_problem(f"the journal cannot be written: {journal.problem}")
         return position
@@ -338,6 +347,7 @@ class Session:
             If something could not be written.
         """
         self.recorder.pending.settle()
+        self._look_around()
         self.recorder.bulk.bring()
         self.unsynced.sync()
         self.journal.sync()
@@ -346,6 +356,7 @@ class Session:
 
     def _settle(self) -> None:
         self.recorder.pending.settle(wait=True)
+        self._around.look()
         self.recorder.bulk.bring()
 
     def save(self) -> None:
@@ -356,6 +367,13 @@ class Session:
     def what_hinders(self) -> OSError | None:
         """Why something waits in memory or in the temporary folder, if so."""
         return self.journal.problem or self.recorder.bulk.problem
+
+    def _look_around(self) -> None:
+        """Tell what the last runs ran in, whatever that takes; an error of ours must end neither a wait nor the end."""
+        try:
+            self._around.look(budget=math.inf)
+        except Exception as problem:  # noqa: BLE001 - see above
+            self.note_problem(f"what runs ran in could not be told: {problem}")
 
     def _give_up(self) -> None:
         """The process ends: what the store cannot take now is lost, and that is said."""
@@ -383,6 +401,7 @@ class Session:
             self.recorder.end_run(self.run, status_of(error))
         self._watch.end()
         self.recorder.pending.settle()
+        self._look_around()
         self._give_up()
         with contextlib.suppress(OSError):
             self.flush()  # nobody else does it if the keeper is away

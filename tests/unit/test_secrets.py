@@ -338,3 +338,10 @@ def test_the_commands_of_a_trace_are_looked_through_and_its_keys_stay() -> None:
     assert cleaned.trace["reads"] == trace["reads"]
     plain = CellTraced(execution="e", trace={"commands": ["git status"]})
     assert Redaction(Redactor({})).clean(plain)[0] is plain
+
+
+@pytest.mark.parametrize("name", ["api-key", "X-API-Key", "access-key", "connection-string", "webhook-url"])
+def test_a_name_with_dashes_says_as_much_as_one_with_underscores(name: str) -> None:
+    assert is_sensitive(name)
+    assert not is_sensitive("primary-key")
+    assert not is_sensitive("pad-token")

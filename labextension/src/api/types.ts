@@ -314,7 +314,8 @@ export interface SearchResult {
  * The notebook as it was at a moment; `notebook` is nbformat 4 JSON.
  *
  * `origin` says what it was made from: `file+executions` (the saved file, with what was executed since laid
- * over it) or `executions` (no file could be read).
+ * over it) or `executions` (no file could be read). `modules` are the sources of the project's modules that had been
+ * imported, by their paths from the project's folder.
  */
 export interface Snapshot {
   id: string;
@@ -323,6 +324,7 @@ export interface Snapshot {
   origin: string;
   taken: string;
   notebook: Record<string, unknown>;
+  modules: Record<string, string>;
 }
 
 /** What happened to a cell between two snapshots. */
@@ -337,11 +339,23 @@ export interface CellChange {
   outputs_changed: boolean;
 }
 
-/** How the notebook of `head` differs from that of `base`; both are labels such as `forest-1`. */
+/** A module of the project whose source differs; None where it was not imported. */
+export interface ModuleChange {
+  path: string;
+  before: string | null;
+  after: string | null;
+}
+
+/**
+ * How the notebook of `head` differs from that of `base`; both are labels such as `forest-1`.
+ *
+ * `modules` are those of the imported modules that differ.
+ */
 export interface NotebookDiff {
   base: string;
   head: string;
   cells: CellChange[];
+  modules: ModuleChange[];
 }
 
 /**

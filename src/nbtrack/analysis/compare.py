@@ -10,19 +10,27 @@ from nbtrack.analysis.directions import better_when
 from nbtrack.analysis.values import same
 from nbtrack.entities.runs import CellExecution, Comparison, Dataset, Difference, JSONValue, RunDetail
 
+MOST_MODULES = 50
+"""Modules whose sources are compared at most."""
 
-def compare(details: Sequence[RunDetail]) -> Comparison:
+
+def compare(details: Sequence[RunDetail], sources: Mapping[str, str] | None = None) -> Comparison:
     """Compare runs value by value, cell by cell.
 
     Only what differs is listed: a value differs where some run lacks it or has another one. Of each metric
     whose name tells its direction the best run is marked.
+
+    Parameters
+    ----------
+    sources
+        The sources of modules by their digests; those of `differing_modules` are needed.
     """
     return Comparison(
         runs=[detail.row for detail in details],
         params=_differences([detail.row.params for detail in details]),
         metrics=_with_best(_differences([detail.row.metrics for detail in details])),
         tags=_differences([detail.row.tags for detail in details]),
-        code=_code(details),
+        code=[*_code(details), *_modules(details, sources or {})],
         data=_data(details),
         packages=_differences([detail.packages for detail in details]),
         environment=_differences([_environment(detail) for detail in details], in_order=True),
@@ -103,6 +111,27 @@ def _code(details: Sequence[RunDetail]) -> list[Difference]:
     return rows
 
 
+def differing_modules(details: Sequence[RunDetail]) -> list[Difference]:
+    """The modules of the project that all runs had imported and whose sources differ; the values are digests."""
+    columns: list[dict[str, JSONValue]] = [
+        {module.name: module.digest for module in detail.surroundings.modules if module.digest}
+        for detail in details
+    ]
+    # One that was imported by later cells only says nothing of the others.
+    return [row for row in _differences(columns) if all(row.present)][:MOST_MODULES]
+
+
+def _modules(details: Sequence[RunDetail], sources: Mapping[str, str]) -> list[Difference]:
+    return [
+        Difference(
+            name=f"module {row.name}",
+            values=[sources.get(str(digest)) for digest in row.values],
+            present=row.present,
+        )
+        for row in differing_modules(details)
+    ]
+
+
 def _has(slot: Mapping[int, CellExecution], cell_id: str) -> bool:
     return any(cell.cell_id == cell_id for cell in slot.values())
 
@@ -129,4 +158,8 @@ def _environment(detail: RunDetail) -> dict[str, JSONValue]:
     revision = detail.revision
     values: dict[str, JSONValue] = {"notebook": detail.row.notebook, "python": detail.python}
     values |= {"git commit": revision.commit and revision.commit[:12], "uncommitted changes": revision.dirty}
+    around = detail.surroundings
+    values |= {"uncommitted diff": around.diff and around.diff.rpartition(":")[2][:8]}
+    values |= {f"git remote {name}": address for name, address in around.remotes.items()}
+    values |= {"arguments": around.arguments, **around.hardware, **around.variables}
     return {name: value for name, value in values.items() if value is not None}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbtrack.analysis.alignment import Cell, Pair, align, source_of
-from nbtrack.entities.snapshots import CellChange, CellChangeKind, NotebookDiff
+from nbtrack.entities.snapshots import CellChange, CellChangeKind, ModuleChange, NotebookDiff
 
 VOLATILE_METADATA = frozenset(
     ("ExecuteTime", "execution", "collapsed", "scrolled", "jupyter", "trusted", "outputId", "executionInfo")
@@ -17,7 +17,11 @@ _OWN_MIME = "application/vnd.nbtrack"
 
 
 def diff_notebooks(
-    base_nb: Mapping[str, Any], head_nb: Mapping[str, Any], base: str = "base", head: str = "head"
+    base_nb: Mapping[str, Any],
+    head_nb: Mapping[str, Any],
+    base: str = "base",
+    head: str = "head",
+    modules: Sequence[ModuleChange] = (),
 ) -> NotebookDiff:
     """Compare two notebooks (nbformat 4 JSON).
 
@@ -30,9 +34,21 @@ def diff_notebooks(
         The notebooks.
     base, head
         What to call them, such as ``forest-1``.
+    modules
+        How the modules differ that they imported: see `diff_modules`.
     """
     old, new = _cells(base_nb), _cells(head_nb)
-    return NotebookDiff(base=base, head=head, cells=[_change(pair, old, new) for pair in align(old, new)])
+    cells = [_change(pair, old, new) for pair in align(old, new)]
+    return NotebookDiff(base=base, head=head, cells=cells, modules=list(modules))
+
+
+def diff_modules(before: Mapping[str, str], after: Mapping[str, str]) -> list[ModuleChange]:
+    """The modules whose sources differ, by their paths."""
+    return [
+        ModuleChange(path=path, before=before.get(path), after=after.get(path))
+        for path in sorted(before.keys() | after.keys())
+        if before.get(path) != after.get(path)
+    ]
 
 
 def _cells(notebook: Mapping[str, Any]) -> list[Cell]:

@@ -19,7 +19,8 @@ _FIELDS: Final[dict[type, tuple[str, ...]]] = {
     records.ArtifactSaved: ("params", "note"),
     records.DatasetsSeen: ("datasets",),
 }
-"""The fields with texts that come from the person's code. Names of files and folders stay: they are needed as they are."""
+"""The fields with texts that come from the person's code; `nbtrack.capture.surroundings` cleans its own, beside the cells.
+Names of files and folders stay: they are needed as they are."""
 
 UNREADABLE: Final = MARK.format("it could not be looked through")
 

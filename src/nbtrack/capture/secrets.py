@@ -36,14 +36,14 @@ MARK: Final = "‹redacted: {}›"
 
 _NAME: Final = (
     r"(?i)(?:^|[^a-z])(?:passw(?:or)?d|passwd|pwd|passphrase|secret|credentials?|token|pat|dsn|auth|authorization|"
-    r"api_?key|access_?key|private_?key|secret_?key|account_?key|signing_?key|encryption_?key|licen[cs]e_?key|"
-    r"connection_?string|webhook(?:_?url)?)(?:[_-]?(?:value|text|str|id|[0-9]{1,2}))?$"
+    r"api[_-]?key|access[_-]?key|private[_-]?key|secret[_-]?key|account[_-]?key|signing[_-]?key|encryption[_-]?key|licen[cs]e[_-]?key|"
+    r"connection[_-]?string|webhook(?:[_-]?url)?)(?:[_-]?(?:value|text|str|id|[0-9]{1,2}))?$"
 )
 """A name whose last word says that its value is a secret: ``HF_TOKEN``, ``openai_api_key``, but not ``max_tokens``."""
 
 _HARMLESS: Final = (
     r"(?i)(?:^|[^a-z])(?:(?:eos|bos|pad|unk|sep|cls|mask|special|start|stop|end|start_of_turn|image|next|prev|first|last|"
-    r"added|extra|input|output|target|continuation|page)_?token|(?:primary|foreign|sort|partition|public)_?key)(?:_id|_str)?$"
+    r"added|extra|input|output|target|continuation|page)[_-]?token|(?:primary|foreign|sort|partition|public)[_-]?key)(?:_id|_str)?$"
 )
 """Names of machine learning that end like a secret's."""
 
@@ -115,9 +115,16 @@ class Redactor:
         self._seen: dict[str, str] = {}
         self._learnt: dict[str, str] = {}
         self._values: re.Pattern[str] | None = None
+        self._compiled_for = 0
         self.found: Counter[str] = Counter()
         """How often each kind was replaced."""
         self.refresh()
+
+    def twin(self) -> Redactor:
+        """One that looks for the same values and counts by itself: for another thread."""
+        twin = Redactor(self._environment)
+        twin._learnt = self._learnt  # what is learnt later counts there too
+        return twin
 
     def learn(self, name: str, value: object) -> None:
         """Look for a variable's value from now on, if the name says that it is a secret."""
@@ -128,7 +135,11 @@ class Redactor:
             and value not in self._learnt
         ):
             self._learnt[value] = name
-            self._values = None
+
+    @property
+    def known(self) -> int:
+        """How many values it looks for; it only grows."""
+        return len(self._seen) + len(self._learnt)
 
     def text(self, text: str) -> str:
         """`text` without secrets; the very same object where there are none."""
@@ -209,7 +220,7 @@ class Redactor:
 
     def _name_of(self, value: str) -> str:
         for known in (self._learnt, self._seen):
-            for secret, name in known.items():
+            for secret, name in list(known.items()):
                 if value in _written(secret):
                     return name
         return "a variable"
@@ -225,11 +236,11 @@ class Redactor:
         for name, value in self._environment.items():
             if is_sensitive(name) and value not in self._seen and _is_searchable(value):
                 self._seen[value] = name
-                self._values = None
 
     def _pattern(self) -> re.Pattern[str] | None:
         """What finds the values of sensitive variables."""
-        if self._values is None and (self._seen or self._learnt):
+        if self.known != self._compiled_for:
+            self._compiled_for = self.known
             forms = {form for value in (*self._seen, *self._learnt) for form in _written(value)}
             self._values = re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True))))
         return self._values

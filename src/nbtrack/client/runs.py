@@ -84,6 +84,16 @@ class Run:
         verdict: Verdict = self._proxy.ask("lineage.verdict", run=self.id)
         return verdict
 
+    def uncommitted(self) -> str:
+        """What the tracked source files of its repository had that was not committed, as git shows it; secrets are out."""
+        digest = self.detail.surroundings.diff
+        return read_content(self._proxy, digest).decode() if digest else ""
+
+    def modules(self) -> dict[str, str]:
+        """The sources of the project's modules that it had imported, by the module's name; secrets are out."""
+        found = [module for module in self.detail.surroundings.modules if module.digest]
+        return {module.name: read_content(self._proxy, module.digest or "").decode() for module in found}
+
     def artifact(self, name: str) -> bytes:
         """The content of one of its files, checked against its hash.
 

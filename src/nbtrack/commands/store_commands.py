@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from nbtrack.analysis.diff import diff_notebooks
+from nbtrack.analysis.diff import diff_modules, diff_notebooks
 from nbtrack.commands.answers import answer as _answer
 from nbtrack.commands.answers import as_json as _as_json
 from nbtrack.commands.answers import in_experiment as _in_experiment
@@ -192,11 +192,12 @@ def compare(asking: Asking, names: tuple[str, ...], experiment: str | None, as_j
 def diff(
     asking: Asking, base: str, head: str, experiment: str | None, as_nbdime: bool, as_json: bool
 ) -> View:
-    """Show how the notebook differs from one run to another, cell by cell."""
+    """Show how the notebook differs from one run to another, cell by cell, and the modules that it imported."""
     where = experiment or asking.experiment
     old: Snapshot = asking.proxy.ask("snapshots.get", run=base, experiment=where)
     new: Snapshot = asking.proxy.ask("snapshots.get", run=head, experiment=where)
-    found = diff_notebooks(old.notebook, new.notebook, base=base, head=head)
+    modules = diff_modules(old.modules, new.modules)
+    found = diff_notebooks(old.notebook, new.notebook, base=base, head=head, modules=modules)
     if as_nbdime:
         from nbtrack.analysis.nbdime_format import nbdime_format
 

@@ -41,6 +41,19 @@ class EnvironmentSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunsSurrounded:
+    """What some runs of a process ran in, as the process knows it; the last such record of a run counts.
+
+    ``facts`` are lists of kind, name, text and digest (`nbtrack.entities.surroundings.Fact`); ``sources`` are the texts of
+    those digests that the process has not told before.
+    """
+
+    runs: list[str]
+    facts: list[list[str | None]]
+    sources: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted:
     """A run began. ``directory`` is where its code ran; the keeper looks there for a git repository."""
 
@@ -230,6 +243,7 @@ class ProcessEnded:
 Record = (
     ProcessStarted
     | EnvironmentSeen
+    | RunsSurrounded
     | RunStarted
     | RunContinued
     | ParamsSet

@@ -12,7 +12,8 @@ class Snapshot:
     """The notebook as it was at a moment; ``notebook`` is nbformat 4 JSON.
 
     ``origin`` says what it was made from: ``file+executions`` (the saved file, with what was executed since laid
-    over it) or ``executions`` (no file could be read).
+    over it) or ``executions`` (no file could be read). ``modules`` are the sources of the project's modules that had been
+    imported, by their paths from the project's folder.
     """
 
     id: str
@@ -21,6 +22,7 @@ class Snapshot:
     origin: str
     taken: str
     notebook: dict[str, Any]
+    modules: dict[str, str] = field(default_factory=dict)
 
 
 class CellChangeKind(StrEnum):
@@ -45,9 +47,22 @@ class CellChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModuleChange:
+    """A module of the project whose source differs; None where it was not imported."""
+
+    path: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotebookDiff:
-    """How the notebook of ``head`` differs from that of ``base``; both are labels such as ``forest-1``."""
+    """How the notebook of ``head`` differs from that of ``base``; both are labels such as ``forest-1``.
+
+    ``modules`` are those of the imported modules that differ.
+    """
 
     base: str
     head: str
     cells: list[CellChange] = field(default_factory=list)
+    modules: list[ModuleChange] = field(default_factory=list)

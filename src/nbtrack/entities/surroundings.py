@@ -72,7 +72,7 @@ class Surroundings:
     use: Use | None = None
 
 
-def surroundings_of(facts: list[Fact], use: Use | None) -> Surroundings:
+def surroundings_of(facts: list[Fact], use: Use | None = None) -> Surroundings:
     """The facts of one run, sorted by what they are about."""
     by_kind: dict[str, list[Fact]] = {}
     for fact in facts:

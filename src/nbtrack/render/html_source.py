@@ -8,7 +8,7 @@ from nbtrack.analysis.alignment import source_of
 from nbtrack.analysis.lines import Line, line_diff
 from nbtrack.entities.snapshots import CellChange, CellChangeKind, NotebookDiff
 from nbtrack.render.characters import visible
-from nbtrack.render.text_source import change_title, diff_summary
+from nbtrack.render.text_source import change_title, diff_summary, module_sign, module_title
 
 _CLASSES = {
     "same": "",
@@ -82,6 +82,10 @@ def diff_html(diff: NotebookDiff) -> str:
                 sections.append(_change(change, number))
     if shown > _MOST_CELLS:
         sections.append(f'<div class="nbtrack-q">… {shown - _MOST_CELLS:,} more cells that differ</div>')
+    for module in diff.modules[:_MOST_CELLS]:
+        title = f"{module_sign(module)} {module_title(module)}"
+        sections.append(f'<div class="nbtrack-h">{escape(title)}</div>')
+        sections.append(source_change(module.before or "", module.after or ""))
     return "".join(sections)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nbtrack.analysis.alignment import source_of
 from nbtrack.analysis.lines import line_diff
-from nbtrack.entities.snapshots import CellChange, CellChangeKind, NotebookDiff
+from nbtrack.entities.snapshots import CellChange, CellChangeKind, ModuleChange, NotebookDiff
 from nbtrack.render.characters import visible
 from nbtrack.render.numbers import counted
 from nbtrack.render.text_layout import dim, line, source_lines
@@ -40,7 +40,19 @@ def diff_summary(diff: NotebookDiff) -> str:
         f"{counts[kind]:,} {kind.value}" for kind in CellChangeKind if counts[kind] and kind != "unchanged"
     ]
     cells = counted(sum(counts.values()), "cell")
-    return f"{', '.join(named)} of {cells}" if named else f"no cell differs ({cells})"
+    said = f"{', '.join(named)} of {cells}" if named else f"no cell differs ({cells})"
+    return said + (f" · {counted(len(diff.modules), 'module')} changed" if diff.modules else "")
+
+
+def module_sign(change: ModuleChange) -> str:
+    """The sign in front of a module: that of something that came, went or changed."""
+    return "+" if change.before is None else "-" if change.after is None else "~"
+
+
+def module_title(change: ModuleChange) -> str:
+    """What happened to a module, in words."""
+    kind = "added" if change.before is None else "removed" if change.after is None else "changed"
+    return f"module {visible(change.path, 200)} {kind}"
 
 
 def change_title(change: CellChange, number: int) -> str:
@@ -75,6 +87,9 @@ def diff_lines(diff: NotebookDiff) -> list[Text]:
             unchanged = 0
         if change is not None:
             lines += [line(), *_change_lines(change, number)]
+    for module in diff.modules:
+        title = line(f"{module_sign(module)} {module_title(module)}", style="bold yellow")
+        lines += [line(), title, *source_change(module.before or "", module.after or "")]
     return lines
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,12 +12,13 @@ from typing import Any
 
 from nbtrack.clock import now_ns
 from nbtrack.entities import records
-from nbtrack.entities.runs import Revision
+from nbtrack.entities.surroundings import Fact
 from nbtrack.service import Deferred
 from nbtrack.service.points import Points
-from nbtrack.service.revisions import read_revision
+from nbtrack.service.revisions import Repositories, Repository
 from nbtrack.store import journal
 from nbtrack.store.database import Store
+from nbtrack.store.processes import environment_of
 
 GIT_DELAY = 60_000_000_000
 """A journal that is read later than this (ns) after a run's start can no longer tell the git state that the run saw."""
@@ -49,9 +51,11 @@ class Recorded:
         self.used: list[Path] = []
         self.background: list[Deferred] = []
         self._begun: dict[str, list[str]] = {}
+        self._repositories = Repositories()
         self._take: dict[type, Callable[[Any], None]] = {
             records.EnvironmentSeen: self._environment,
             records.RunStarted: self._run_started,
+            records.RunsSurrounded: self._surrounded,
             records.RunContinued: lambda record: store.runs.resume(record.run, record.process),
             records.ParamsSet: lambda record: store.runs.set_params(record.run, record.params),
             records.MetricsLogged: points.add,
@@ -153,12 +157,40 @@ class Recorded:
         if len(runs) > 1:
             return
 
-        def finish(revision: Revision) -> None:
-            with self._store.transaction():
-                for run in runs:
-                    self._store.runs.set_revision(run, revision)
+        identity = self._store.journals.identity(record.process)
 
-        self.background.append(Deferred(lambda: read_revision(directory), finish))
+        def work() -> Repository:
+            variables = environment_of(identity) if identity is not None else {}
+            return self._repositories.read(directory, {**os.environ, **variables})
+
+        def finish(found: Repository) -> None:
+            facts = [Fact(kind="remote", name=name, text=text) for name, text in found.remotes.items()]
+            with self._store.transaction():
+                if found.diff:
+                    digest = self._store.blobs.put(found.diff.encode(errors="backslashreplace"))
+                    facts.append(Fact(kind="diff", name="", text=found.note, digest=digest))
+                for run in runs:
+                    self._store.runs.set_revision(run, found.revision)
+                here = [run for run in runs if self._store.runs.has(run)]
+                self._store.facts.set(here if facts else [], "repository", facts)
+
+        self.background.append(Deferred(work, finish))
+
+    def _surrounded(self, record: records.RunsSurrounded) -> None:
+        for text in record.sources.values():
+            self._store.blobs.put(text.encode())
+        facts = [
+            # What was collected since it was told, or never came, is not named: a row may only name what is here.
+            Fact(
+                kind=kind,
+                name=name,
+                text=text or "",
+                digest=digest if digest and self._store.blobs.has(digest) else None,
+            )
+            for kind, name, text, digest in record.facts
+            if kind and name is not None
+        ]
+        self._store.facts.set([run for run in record.runs if self.check_run(run)], "process", facts)
 
     def _artifact(self, record: records.ArtifactSaved) -> None:
         digest = None

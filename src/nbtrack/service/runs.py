@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Callable
 
 from nbtrack.analysis.changes import changes
-from nbtrack.analysis.compare import compare
+from nbtrack.analysis.compare import compare, differing_modules
 from nbtrack.analysis.directions import better_when
 from nbtrack.entities.columns import MetricCurve, RunColumns
 from nbtrack.entities.runs import Change, Comparison, MetricSeries, RunDetail, RunOutcome, RunTable
@@ -211,7 +211,9 @@ class Runs:
         """What differs between two or more runs."""
         if len(runs) < 2:
             raise InvalidInput(f"A comparison needs two runs at least, got {len(runs)}.")
-        return compare([self.get(run, experiment) for run in runs])
+        details = [self.get(run, experiment) for run in runs]
+        digests = {str(digest) for row in differing_modules(details) for digest in row.values}
+        return compare(details, {digest: self._store.blobs.get(digest).decode() for digest in digests})
 
     def metric(
         self, run: str, name: str, experiment: str | None = None, limit: int | None = None

@@ -7,6 +7,7 @@ from typing import Any
 
 from nbtrack.analysis.notebooks import lay_over
 from nbtrack.entities.snapshots import Snapshot
+from nbtrack.entities.surroundings import surroundings_of
 from nbtrack.errors import NotFound
 from nbtrack.service.runs import Runs
 from nbtrack.store.database import Store
@@ -44,6 +45,11 @@ class Snapshots:
             origin=origin,
             taken=iso(record.taken),
             notebook=notebook,
+            modules={
+                module.path: self._store.blobs.get(module.digest).decode()
+                for module in surroundings_of(self._store.facts.of_run(identifier, "process")).modules
+                if module.digest
+            },
         )
 
     def _saved(self, digest: str | None) -> dict[str, Any] | None:

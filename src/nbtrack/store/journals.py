@@ -137,6 +137,16 @@ class Journals:
         for process, journal_name, *identity in rows:
             yield process, journal_name, ProcessIdentity(*identity)
 
+    def identity(self, process: str) -> ProcessIdentity | None:
+        """Who a process is; None where its journal has not been seen."""
+        row: Any = next(
+            self._connection.execute(
+                "SELECT pid, boot_id, start_time, pid_namespace, host FROM processes WHERE id = ?", (process,)
+            ),
+            None,
+        )
+        return ProcessIdentity(*row) if row else None
+
     def has_ended(self, process: str) -> bool:
         """Whether the process is known to have ended."""
         row = next(

@@ -67,6 +67,18 @@ def is_alive(identity: ProcessIdentity) -> bool | None:
     return not identity.start_time or _start_time(identity.pid) == identity.start_time
 
 
+def environment_of(identity: ProcessIdentity) -> dict[str, str]:
+    """The variables that a process of this machine was started with; none where they cannot be read."""
+    if is_alive(identity) is not True:
+        return {}
+    try:
+        content = Path(f"/proc/{identity.pid}/environ").read_bytes()
+    except OSError:
+        return {}
+    pairs = (item.decode(errors="surrogateescape").partition("=") for item in content.split(b"\0"))
+    return {name: value for name, _, value in pairs if name}
+
+
 def user_name() -> str:
     """The name of the account that runs this process, as the account database has it."""
     with contextlib.suppress(ImportError, KeyError):
