@@ -137,6 +137,29 @@ def test_superseded_outputs_of_deleted_runs_are_freed_and_the_snapshot_stays_the
     assert next(rows) == (0,)
 
 
+def test_executions_that_a_run_came_from_are_kept_with_what_they_showed(owned: OwnedStore) -> None:
+    then = time.time_ns() - 40 * DAY
+    gone, kept = owned.run("gone"), owned.run("kept")
+    first = owned.execute("data = load()", gone, when=then, text=os.urandom(20_000).hex(), cell="a")
+    inside = owned.execute("inside()", gone, when=then + 1, cell="b")
+    other = owned.execute("junk = 1", gone, when=then + 2, cell="c")
+    last = owned.execute("fit(data)", kept, when=then + 3, cell="d")
+    owned.trace(first, writes=["data"])
+    owned.trace(inside, place=first)
+    owned.trace(other, writes=["junk"])
+    owned.trace(last, reads=["data"])
+    owned.service.trash.delete(runs=["gone-1"])
+    assert collect(owned, trash_days=0, grace_days=0).executions == 1
+    assert [execution.id for execution, _ in owned.store.executions.traces(owned.process)] == [
+        first,
+        inside,
+        last,
+    ]
+    assert owned.service.lineage.slice("kept-1").outputs[0]
+    owned.service.trash.delete(runs=["kept-1"])
+    assert collect(owned, trash_days=0, grace_days=0).executions == 3
+
+
 def test_executions_of_no_run_are_kept_for_good_unless_a_rule_says_otherwise(owned: OwnedStore) -> None:
     old = owned.execute("old", when=time.time_ns() - 40 * DAY, text="words")
     owned.execute("new")

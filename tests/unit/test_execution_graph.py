@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbtrack.analysis.lineage import BY_COMMAND, Graph
+from nbtrack.analysis.sources import seeded
 from nbtrack.entities.graphs import EdgeKind
 from nbtrack.entities.lineage import Trace
 from nbtrack.entities.runs import CellExecution
@@ -85,6 +86,39 @@ def test_what_surrounds_a_cell_is_an_input_of_every_later_one(key: str) -> None:
     assert found.backward([0]) == [0]
     assert found.backward([2]) == [1, 2]
     assert [edge.kind for edge in found.inputs[2]] == [EdgeKind.AMBIENT]
+
+
+def test_a_cell_that_seeds_first_needs_no_earlier_draw() -> None:
+    drawn = made(reads=["random:numpy"], mutated=["random:numpy"], writes=["noise"])
+    found = graph(
+        ("np.random.rand()", drawn),
+        ("import numpy as np\nnp.random.seed(1)\nx = np.random.rand()", drawn),
+        drawn,
+    )
+    assert found.backward([2]) == [1, 2]
+    found = graph(("np.random.rand()", drawn), ("x = np.random.rand()\nnp.random.seed(1)", drawn), drawn)
+    assert found.backward([2]) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("source", "keys"),
+    [
+        ("import random\nrandom.seed(0)", {"random:python"}),
+        (
+            "SEED = 1\nnp.random.seed(SEED)\ntorch.manual_seed(SEED)",
+            {"random:numpy", "random:torch", "random:cuda"},
+        ),
+        ("%time\n'text'\nnp.random.seed(3)", {"random:numpy"}),
+        ("np.random.seed()", set()),
+        ("np.random.seed(draw())", set()),
+        ("x = f()\nnp.random.seed(1)", set()),
+        ("broken (", set()),
+    ],
+)
+def test_seeds_are_read_off_the_source_where_nothing_can_have_drawn_before(
+    source: str, keys: set[str]
+) -> None:
+    assert seeded(source) == keys
 
 
 def test_an_option_leaves_the_other_options_as_they_were() -> None:

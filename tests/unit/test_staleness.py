@@ -100,6 +100,20 @@ def test_a_cell_that_makes_the_same_again_makes_nothing_stale() -> None:
     assert session.stale() == {}
 
 
+def test_a_change_that_is_only_assumed_is_told_as_such() -> None:
+    session = linear()
+    session.run("a", "f(x)", reads="x", mutated="x", unsure={"x": "it was handed to code"})
+    assert session.stale()[2] == ["x may have been changed by [4] after this cell ran"]
+
+
+def test_what_libraries_draw_while_they_are_imported_needs_no_seed() -> None:
+    session = Session()
+    drawn = {"reads": "random:python", "mutated": "random:python"}
+    session.run("a", "import lib", writes="lib", defined={"lib": "module"}, **drawn)
+    target = session.run("b", "y = lib.f()", reads="lib", writes="y")
+    assert session.verdict(target)["random numbers seeded"] == (Answer.OK, "it drew none")
+
+
 def test_a_cell_that_no_longer_makes_a_name_makes_its_readers_stale() -> None:
     session = linear()
     session.run("a", "z = 1", writes="z")

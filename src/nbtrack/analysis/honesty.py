@@ -110,10 +110,17 @@ def _installs(graph: Graph, targets: Sequence[int]) -> VerdictLine:
 
 def _seeded(graph: Graph, needed: Sequence[int]) -> VerdictLine:
     question = "random numbers seeded"
-    edges = [edge for place in needed for edge in graph.inputs[place] if edge.kind is EdgeKind.RANDOM]
+    used = [place for place in needed if not _only_imports(graph, place)]
+    edges = [edge for place in used for edge in graph.inputs[place] if edge.kind is EdgeKind.RANDOM]
     if loose := dict.fromkeys(edge.key[7:] for edge in edges if edge.producer is None):
         return _line(question, Answer.NO, f"it drew from {_listed(loose)} before any cell seeded that")
     return _line(question, Answer.OK, "every draw follows a seed" if edges else "it drew none")
+
+
+def _only_imports(graph: Graph, place: int) -> bool:
+    """Whether a cell left nothing but modules, functions and classes: libraries draw while they are imported."""
+    kinds = graph.steps[place].trace.defined
+    return bool(kinds) and all(kind in ("module", "function", "class", "type") for kind in kinds.values())
 
 
 def _line(question: str, answer: Answer, reason: str) -> VerdictLine:

@@ -13,7 +13,7 @@ import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nbtrack.analysis.sources import (
     FEATURES,
@@ -22,6 +22,7 @@ from nbtrack.analysis.sources import (
     is_only_looking,
     magics_needed,
     names_of_source,
+    seeded,
 )
 from nbtrack.entities.graphs import EdgeKind
 from nbtrack.entities.lineage import Trace
@@ -264,8 +265,8 @@ def _joined(traces: Sequence[Trace]) -> Trace:
     """What several traces tell together; the outer one is the first."""
     if len(traces) == 1:
         return traces[0]
-    return Trace(
-        place=traces[0].place,
+    return replace(
+        traces[0],
         reads=_all(trace.reads for trace in traces),
         writes=_all(trace.writes for trace in traces),
         mutated=_all(trace.mutated for trace in traces),
@@ -288,6 +289,17 @@ def _last(dicts: Iterable[dict[str, str]]) -> dict[str, str]:
 
 
 def _with_source(trace: Trace, source: str) -> Trace:
-    """The trace with what only the text of a cell tells: magics that it makes, features that it turns on."""
-    keys = ambient_of_source(source)
-    return _joined([trace, Trace(writes=list(keys))]) if keys else trace
+    """The trace with what only the text of a cell tells: magics that it makes, features that it turns on, seeds.
+
+    A generator that is seeded first is written: what was drawn before does not matter any more.
+    """
+    if keys := ambient_of_source(source):
+        trace = _joined([trace, Trace(writes=list(keys))])
+    if begun := seeded(source).intersection(trace.mutated):
+        trace = replace(
+            trace,
+            reads=[key for key in trace.reads if key not in begun],
+            mutated=[key for key in trace.mutated if key not in begun],
+            writes=[*trace.writes, *sorted(begun)],
+        )
+    return trace

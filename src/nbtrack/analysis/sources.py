@@ -35,6 +35,20 @@ _LOOKER = re.compile(
     r"ls|pwd|cat|head|tail|echo|which|nvidia-smi|wc|du|df|date|free|uname|whoami|tree|file|grep|hostname|lscpu|nproc|stat|ps"
     r"|env|printenv|type|command|true"
 )
+_ALL_GENERATORS = ("random:python", "random:numpy", "random:torch", "random:cuda")
+_SEEDS = {
+    "random.seed": ("random:python",),
+    "np.random.seed": ("random:numpy",),
+    "numpy.random.seed": ("random:numpy",),
+    "torch.manual_seed": ("random:torch", "random:cuda"),
+    "torch.cuda.manual_seed_all": ("random:cuda",),
+    "set_seed": _ALL_GENERATORS[:3],
+    "transformers.set_seed": _ALL_GENERATORS[:3],
+    "seed_everything": _ALL_GENERATORS,
+    "pl.seed_everything": _ALL_GENERATORS,
+    "L.seed_everything": _ALL_GENERATORS,
+    "keras.utils.set_random_seed": _ALL_GENERATORS[:3],
+}
 _LOOKING_PARTS = re.compile(
     r"^\s*(?:pip3?|conda|mamba|uv pip)\s+(?:list|show|freeze|--version|install|uninstall)\b"
     r"|^\s*\S*python[\d.]*\s+(?:--version|-V|-m pip\b)|^\s*git\s+(?:log|status|diff|show|branch|rev-parse)\b"
@@ -62,6 +76,37 @@ def ambient_of_source(source: str) -> tuple[str, ...]:
 def magics_needed(source: str) -> bool:
     """Whether a cell calls a magic that IPython does not bring."""
     return any(not _KNOWN_MAGIC.fullmatch(found["name"]) for found in _MAGIC_LINE.finditer(source))
+
+
+@functools.lru_cache(maxsize=1024)
+def seeded(source: str) -> frozenset[str]:
+    """The generators (``random:numpy`` and so on) that a cell seeds before it does anything that could draw from them."""
+    try:
+        body = ast.parse(_NOT_PYTHON.sub("", source)).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return frozenset()
+    found: set[str] = set()
+    for statement in body:
+        call = statement.value if isinstance(statement, ast.Expr) else None
+        if isinstance(call, ast.Call) and call.args and all(map(_is_fixed, call.args)):
+            keys = _SEEDS.get(ast.unparse(call.func), ())
+            if not keys:
+                break
+            found.update(keys)
+        elif not (_is_fixed(call) or _only_binds(statement)):
+            break
+    return frozenset(found)
+
+
+def _only_binds(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Assign | ast.AnnAssign):
+        return _is_fixed(statement.value)
+    return isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef)
+
+
+def _is_fixed(node: ast.expr | None) -> bool:
+    """Whether a value is made without a call."""
+    return node is not None and not any(isinstance(part, ast.Call | ast.Await) for part in ast.walk(node))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -70,7 +70,8 @@ def _superseded(graph: Graph, cells: Cells, place: int, key: str) -> str | None:
         expected = again if expected is None or expected < place else expected
     if expected is None or expected < place or _same_version(graph, key, read, expected):
         return None
-    return f"{shown(key)} was changed by {label(graph.steps[expected].execution)} after this cell ran"
+    verb = "may have been" if key in graph.steps[expected].trace.unsure else "was"
+    return f"{shown(key)} {verb} changed by {label(graph.steps[expected].execution)} after this cell ran"
 
 
 def _same_version(graph: Graph, key: str, before: int | None, after: int) -> bool:

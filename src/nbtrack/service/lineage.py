@@ -91,7 +91,7 @@ class Lineage:
             graph=answer,
             outputs=[self._store.executions.outputs(node.execution) for node in answer.nodes],
             folder=directory,
-            files=found.graph.files(places),
+            files=[path for path in found.graph.files(places) if not Path(path).is_dir()],
         )
 
     def stale(self, session: str | None = None, notebook: str | None = None) -> Staleness:
@@ -241,20 +241,19 @@ class Lineage:
         for place in places:
             step = graph.steps[place]
             for key in step.trace.reads:
-                version = step.trace.versions.get(key)
-                if key.startswith("file:") and version is not None:
-                    same = _is_as_it_was(Path(key[5:]), version)
+                if key.startswith("file:"):
+                    same = _is_as_it_was(Path(key[5:]), step.trace.versions.get(key))
                     if same is not None:
                         found[key[5:]] = same
         return found
 
 
-def _is_as_it_was(path: Path, version: str) -> bool | None:
-    """Whether a file has the size and time that were noted; None where something else was noted."""
-    stamp = _STAMP.fullmatch(version)
-    if stamp is None:
-        return None
+def _is_as_it_was(path: Path, version: str | None) -> bool | None:
+    """Whether a file has the size and time that were noted; None where nothing is known. A folder that is there is."""
+    stamp = _STAMP.fullmatch(version or "")
     try:
+        if stamp is None:
+            return True if path.is_dir() else None
         found = path.stat()
     except FileNotFoundError:
         return False

@@ -1,7 +1,7 @@
 """Collecting: what is old enough is deleted for good, and its space is free.
 
 Nothing that a registered model's lineage needs is touched, however old: its run, the run's artifacts, data, environment,
-snapshot, and every execution that the snapshot is made of.
+snapshot, and every execution that the snapshot is made of or that the run's values came from.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from nbtrack.analysis.directions import better_when
+from nbtrack.analysis.lineage import Graph
 from nbtrack.analysis.notebooks import needed_executions
 from nbtrack.entities.ownership import Collection
 from nbtrack.errors import InvalidInput, NotFound
@@ -230,14 +231,32 @@ class Collector:
                     [(run, cell, started) for run, cell, started, _, _ in executions],
                     self._retention.snapshot_moments(process),
                 )
+                whole = whole | self._in_slices(process)
                 may = [(run, free) for run, _, _, forgettable, free in executions if forgettable]
                 gone = [run for run, _ in may if run not in whole and run not in source]
                 tally.executions += self._retention.forget_executions(gone)
-                self._retention.forget_outputs(run for run, _ in may if run in source)
+                self._retention.forget_outputs(run for run, _ in may if run in source and run not in whole)
                 # Those of a run are gone with its tombstone; one of no run needs its own.
                 free = {run for run, of_no_run in may if of_no_run}
                 self._store.trash.entomb("execution", free.intersection(gone), now)
             yield
+
+    def _in_slices(self, process: str) -> set[str]:
+        """The executions of a process that runs which stay came from, as far as they were traced."""
+        executed = self._store.executions.traces(process)
+        graph = Graph(executed)
+        here = {
+            run
+            for run in {execution.run_id for execution, _ in executed}
+            if run and self._store.runs.has(run)
+        }
+        wanted = [
+            place
+            for place, step in enumerate(graph.steps)
+            if step.is_traced and step.execution.run_id in here
+        ]
+        needed = set(graph.backward(wanted))
+        return {execution.id for execution, _ in executed if graph.place(execution.id) in needed}
 
     def _remove_blobs(self, rules: _Rules, tally: _Tally) -> Iterator[None]:
         while True:
