@@ -54,9 +54,9 @@ def estimator_title(model: object, depth: int = 0) -> str:
 
 
 def estimator_params(model: object) -> dict[str, JSONValue]:
-    """What differs from the defaults of a model's class, with the params of its parts as ``part__name``."""
+    """What differs from the defaults of an estimator's class, with the params of its parts as ``part__name``."""
     found: dict[str, JSONValue] = {}
-    for name, value in _differing(model, "", 0):
+    for name, value in _differing(model, "", 0) if _is_estimator(model) else ():
         if len(found) >= MOST_PARAMS:
             break
         found[name] = value
@@ -120,7 +120,9 @@ def _differing(model: object, before: str, depth: int) -> Iterator[tuple[str, JS
         if plain is ABSENT:
             if not (name == "estimators" and parts):
                 yield f"{before}{name}", _name(type(value))
-        elif type(plain) is not type(standard := jsonable(default, _PARTS)) or plain != standard:
+        elif type(plain) is not type(standard := jsonable(default, _PARTS)) or (
+            plain != standard and (plain == plain or standard == standard)  # NaN is a default of xgboost's
+        ):
             yield f"{before}{name}", plain
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,10 @@ class Fit:
         The class of what predicts in the end: that of a pipeline's last step, of what a search tries.
     params : dict
         What differs from the library's defaults.
+    predicts : bool
+        Whether it is more than a step that prepares data.
+    leads : bool
+        Whether other fits of the cell are its candidates, as those of a study with ``ask`` and ``tell``.
     metrics : dict
         What the fit itself tells: a search's best score, a booster's last evaluation.
     scores : dict
@@ -31,6 +36,8 @@ class Fit:
         Curves, from their first step on.
     candidates : list of dict
         What a search has tried, or the folds of a cross-validation, a row for each.
+    details : dict
+        What else the list of fits shall tell.
     inner : weak reference or None
         The model inside that people take out of it, such as a search's best one.
     """
@@ -41,13 +48,23 @@ class Fit:
     shape: tuple[int, ...] | None
     seconds: float
     predicts: bool = True
+    leads: bool = False
     calls: int = 1
     metrics: dict[str, float] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
     series: dict[str, list[float]] = field(default_factory=dict)
     candidates: list[dict[str, JSONValue]] = field(default_factory=list)
+    details: dict[str, JSONValue] = field(default_factory=dict)
     model: weakref.ref[Any] | None = None
     inner: weakref.ref[Any] | None = None
+
+    def add_curves(self, curves: Mapping[str, Mapping[str, Iterable[Any]]]) -> None:
+        """Add evaluations during a training, by data and then by metric: ``{"valid": {"rmse": [0.4, 0.3]}}``."""
+        for data, metrics in curves.items():
+            for metric, values in metrics.items():
+                points = [float(value[0] if type(value) is tuple else value) for value in values]
+                if points:
+                    self.series[f"{data}.{metric}"] = points
 
 
 @dataclass(slots=True)

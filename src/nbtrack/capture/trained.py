@@ -47,7 +47,7 @@ def run_name(cell: CellTraining) -> str:
 
     A cell that trains several kinds is called by the first one.
     """
-    first = next(fit for fit in cell.fits if fit.predicts)
+    first = _leading(cell)[0]
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", first.kind)
     name = re.sub(r"[^a-z0-9-]+", "-", words.lower()).strip("-")
     return name if re.match("[a-z]", name) else "run"
@@ -99,7 +99,7 @@ def give_training(
 
 
 def _give_fits(recorder: Recorder, cell: CellTraining, run: ActiveRun, left: Mapping[str, float]) -> None:
-    trained = [fit for fit in cell.fits if fit.predicts]
+    trained = _leading(cell)
     if trained:
         recorder.params(run, _shared([{"estimator": fit.title, **fit.params} for fit in trained]))
     single = len(trained) == 1
@@ -124,13 +124,18 @@ def _give_fits(recorder: Recorder, cell: CellTraining, run: ActiveRun, left: Map
             recorder.artifact(run, clean(fit.candidates), name)
 
 
+def _leading(cell: CellTraining) -> list[Fit]:
+    """The fits that the run is about."""
+    return [fit for fit in cell.fits if fit.leads] or [fit for fit in cell.fits if fit.predicts]
+
+
 def _row(fit: Fit) -> dict[str, JSONValue]:
     row: dict[str, JSONValue] = {"estimator": fit.title, "seconds": round(fit.seconds, 6)}
     if fit.shape is not None:
         row["shape"] = list(fit.shape)
     if fit.calls > 1:
         row["calls"] = fit.calls
-    return {**row, "params": fit.params, **fit.metrics, **fit.scores}
+    return {**row, **fit.details, "params": fit.params, **fit.metrics, **fit.scores}
 
 
 def _shared(params: list[dict[str, JSONValue]]) -> dict[str, JSONValue]:

@@ -128,10 +128,12 @@ class Training:
 
         Parameters
         ----------
+        model
+            None where the call returns it.
         more
             Whether the fit goes on with what the model has learned before.
         read
-            Takes what the call returned and adds to the fit.
+            Takes what the call returned and adds to the fit; also each time that a fit goes on.
         """
         cell = self.own()
         if cell is None:
@@ -159,10 +161,14 @@ class Training:
         read: Callable[[Any, Fit], None] | None,
         result: Any,
     ) -> None:
+        if model is None:
+            model, result = result, result
         known = cell.of.get(model) if more else None
         if known is not None:
             known.calls += 1
             known.seconds += seconds
+            if read is not None:
+                read(result, known)
             return
         if cell.uncounted:
             cell.uncounted += 1

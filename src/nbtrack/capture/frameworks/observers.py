@@ -24,6 +24,11 @@ LIBRARIES: Final = {
     "sklearn.base": "sklearn",
     "sklearn.metrics": "sklearn",
     "sklearn.model_selection": "sklearn",
+    "xgboost": "xgboost",
+    "lightgbm": "lightgbm",
+    "catboost.core": "catboost",
+    "statsmodels.base.model": "statsmodels",
+    "optuna.study.study": "optuna",
 }
 """The module of this package that observes what a library trains, by the library's own module."""
 

@@ -1,0 +1,142 @@
+"""What other libraries train is a run of its cell, by their current releases."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+import nbtrack
+from nbtrack.client.runs import Run
+
+SETUP = """
+%load_ext nbtrack
+import warnings; warnings.simplefilter("ignore")
+import numpy as np
+rng = np.random.default_rng(0)
+X = rng.normal(size=(300, 4)); y = X @ [1.0, 2.0, 0.0, -1.0] + rng.normal(size=300) * 0.1; c = (y > 0).astype(int)
+"""
+
+
+@pytest.fixture
+def run_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs cells in a kernel; gives the runs by name, and the text outputs of the cells."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*cells: str) -> dict[str, Run]:
+        sources = (SETUP, *cells, "%track")
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+        NotebookClient(notebook, timeout=600, kernel_name="python3").execute(
+            env={**os.environ, "HOME": str(tmp_path)}
+        )
+        assert "nbtrack" not in str(
+            notebook.cells[1:-1]
+        )  # nothing is shown, and no warning blames a file of ours
+        assert "problem" not in str(notebook.cells[-1])
+        client = nbtrack.open(tmp_path)
+        return {row.name: client.runs.get(row.name) for row in client.runs.search()}
+
+    return run
+
+
+def test_xgboost(run_cells: Any) -> None:
+    pytest.importorskip("xgboost", reason="needs xgboost")
+    runs = run_cells(
+        "import xgboost as xgb\ndtrain = xgb.DMatrix(X[:200], c[:200]); dvalid = xgb.DMatrix(X[200:], c[200:])",
+        "booster = xgb.train({'eta': 0.3, 'objective': 'binary:logistic'}, dtrain, num_boost_round=50,"
+        " evals=[(dvalid, 'valid')], early_stopping_rounds=3, verbose_eval=False)",
+        "from sklearn.metrics import roc_auc_score\nprint(roc_auc_score(c[200:], booster.predict(dvalid)))",
+        "model = xgb.XGBClassifier(n_estimators=7, max_depth=2)\n"
+        "model.fit(X[:200], c[:200], eval_set=[(X[200:], c[200:])], verbose=False)\n"
+        "model.score(X[200:], c[200:])",
+        "xgb.cv({'eta': 0.3}, dtrain, num_boost_round=5, nfold=3)",
+    )
+    native, estimator, folds = runs["xgboost-1"], runs["xgb-classifier-1"], runs["xgboost-2"]
+    assert native.params["eta"] == 0.3
+    assert native.params["estimator"] == "xgboost.train"
+    best = native.metrics["best_iteration"]
+    assert len(native.metric("valid.logloss").values) > best
+    assert native.metrics["best_score"] == pytest.approx(min(native.metric("valid.logloss").values), rel=1e-4)
+    assert 0.5 < native.metrics["roc_auc_score"] <= 1
+    assert estimator.params["max_depth"] == 2
+    assert "missing" not in estimator.params
+    assert len(estimator.metric("validation_0.logloss").values) == 7
+    assert 0.5 < estimator.metrics["score"] <= 1
+    assert len(folds.metric("cv.test-rmse-mean").values) == 5
+
+
+def test_lightgbm(run_cells: Any) -> None:
+    pytest.importorskip("lightgbm", reason="needs lightgbm")
+    runs = run_cells(
+        "import lightgbm as lgb\ntrain = lgb.Dataset(X[:200], c[:200]); valid = lgb.Dataset(X[200:], c[200:])",
+        "booster = lgb.train({'objective': 'binary', 'learning_rate': 0.3, 'verbose': -1}, train, 50,"
+        " valid_sets=[valid], valid_names=['valid'], callbacks=[lgb.early_stopping(3, verbose=False)])",
+        "model = lgb.LGBMClassifier(n_estimators=7, verbose=-1).fit(X[:200], c[:200], eval_set=[(X[200:], c[200:])])\n"
+        "model.score(X[200:], c[200:])",
+    )
+    native, estimator = runs["lightgbm-1"], runs["lgbm-classifier-1"]
+    assert native.params["learning_rate"] == 0.3
+    curve = native.metric("valid.binary_logloss").values
+    assert native.metrics["best.valid.binary_logloss"] == min(curve)
+    assert native.metrics["best_iteration"] <= len(curve)
+    assert estimator.params["n_estimators"] == 7
+    assert len(estimator.metric("valid_0.binary_logloss").values) == 7
+    assert 0.5 < estimator.metrics["score"] <= 1
+
+
+def test_catboost(run_cells: Any) -> None:
+    pytest.importorskip("catboost", reason="needs catboost")
+    runs = run_cells(
+        "from catboost import CatBoostClassifier\n"
+        "model = CatBoostClassifier(iterations=9, depth=2, verbose=False, allow_writing_files=False)\n"
+        "model.fit(X[:200], c[:200], eval_set=(X[200:], c[200:]))\n"
+        "accuracy = model.score(X[200:], c[200:])",
+        "from sklearn.metrics import f1_score\nprint(f1_score(c[200:], model.predict(X[200:])))",
+    )
+    run = runs["cat-boost-classifier-1"]
+    assert (run.params["iterations"], run.params["depth"]) == (9, 2)
+    assert len(run.metric("learn.Logloss").values) == 9
+    assert run.metrics["best.validation.Logloss"] == min(run.metric("validation.Logloss").values)
+    assert {"accuracy", "f1_score", "best_iteration"} <= set(run.metrics)
+
+
+def test_statsmodels(run_cells: Any) -> None:
+    pytest.importorskip("statsmodels", reason="needs statsmodels")
+    runs = run_cells(
+        "import pandas as pd, statsmodels.api as sm, statsmodels.formula.api as smf\n"
+        "data = pd.DataFrame(X, columns=list('abcd')).assign(y=y, c=c)",
+        "fit = smf.ols('y ~ a + b', data).fit()",
+        "glm = sm.GLM(c, sm.add_constant(X[:, :2]), family=sm.families.Binomial()).fit()",
+        "series = sm.tsa.ARIMA(y, order=(1, 0, 0)).fit()",
+    )
+    ols, glm, arima = runs["ols-1"], runs["glm-1"], runs["arima-1"]
+    assert ols.params["formula"] == "y ~ a + b"
+    assert set(ols.metrics) == {"rsquared", "rsquared_adj", "aic", "bic", "llf"}
+    assert b'"coefficients"' in ols.artifact("fits.json")
+    assert glm.params["family"] == "Binomial"
+    assert {"aic", "bic", "llf"} <= set(glm.metrics)
+    assert arima.params["order"] == [1, 0, 0]
+
+
+def test_optuna(run_cells: Any) -> None:
+    pytest.importorskip("optuna", reason="needs optuna")
+    runs = run_cells(
+        "import optuna\noptuna.logging.set_verbosity(optuna.logging.ERROR)\n"
+        "from sklearn.tree import DecisionTreeClassifier\n"
+        "def objective(trial):\n"
+        "    depth = trial.suggest_int('depth', 1, 5)\n"
+        "    return DecisionTreeClassifier(max_depth=depth).fit(X[:200], c[:200]).score(X[200:], c[200:])",
+        "study = optuna.create_study(direction='maximize')\nstudy.optimize(objective, n_trials=6)",
+        "for _ in range(3):\n    trial = study.ask()\n    study.tell(trial, objective(trial))",
+    )
+    first, second = runs["optuna-study-1"], runs["optuna-study-2"]
+    values = list(first.metric("value").values)
+    assert len(values) == 6
+    assert first.metrics["best_value"] == max(values)
+    assert first.params["depth"] in range(1, 6)
+    assert first.artifact("candidates.json").count(b'"trial"') == 6
+    assert len(second.metric("value").values) == 3
