@@ -56,6 +56,11 @@ SETTINGS: dict[str, Setting] = {
             True,
             "Make a run of a cell that trains a model, without a header; its model is not saved.",
         ),
+        Setting(
+            "lineage",
+            True,
+            "Work out what each cell reads, writes and changes, for lineage, slices and stale cells.",
+        ),
         Setting("trackers", True, "Record what cells log with MLflow, W&B, trackio and TensorBoard too."),
         Setting(
             "environment_variables",

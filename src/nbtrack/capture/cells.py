@@ -7,7 +7,7 @@ import json
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbtrack.capture.active_run import ActiveRun
 from nbtrack.capture.datasets import read_datasets
@@ -22,6 +22,9 @@ from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
 from nbtrack.entities.runs import Dataset, JSONValue
 from nbtrack.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from nbtrack.capture.lineage.tracer import Started, Tracer
 
 INLINE_OUTPUTS = 65_536
 """Outputs of more bytes than this do not stand in the journal but in a file beside it."""
@@ -60,6 +63,9 @@ class CellCapture:
         self.started = now_ns()
         """When the cell began, Unix time in ns."""
         self._cell: CellSource | None = None
+        self._tracer: Tracer | None = None
+        self._traced: Started | None = None
+        self._failed: Callable[[str, BaseException], None]
         self._read: dict[str, JSONValue] = {}
         self._datasets: list[Dataset] = []
         self.models: dict[str, object] = {}
@@ -93,6 +99,17 @@ class CellCapture:
         }
         self._datasets = read_datasets(self.source.loads, self._start.namespace)
 
+    def trace(self, tracer: Tracer, failed: Callable[[str, BaseException], None]) -> None:
+        """Have the execution traced; to be called last, right before the cell runs. `failed` hears what fails behind it."""
+        self._tracer, self._failed = tracer, failed
+        self._traced = tracer.begin(self._start.code)
+
+    def let_go(self) -> None:
+        """The end of the cell will not be told: trace it no longer."""
+        traced, self._traced = self._traced, None
+        if self._tracer is not None and traced is not None:
+            self._tracer.abandon(traced)
+
     def end(
         self,
         end: CellEnd,
@@ -118,9 +135,10 @@ class CellCapture:
         """
         self._learn_secrets()
         outputs, file, checksum = self._bulk(end.outputs, output_limit)
+        execution = new_id()
         self._recorder.append(
             records.CellExecuted(
-                execution=new_id(),
+                execution=execution,
                 process=self._recorder.process,
                 time=self.started,
                 duration=end.duration,
@@ -136,12 +154,26 @@ class CellCapture:
                 checksum=checksum,
             )
         )
+        self._end_trace(execution, end)
         if run is not None:
             self._give(run, save_models=save_models, params=params, metrics=metrics, is_metric=is_metric)
 
     def floats(self) -> dict[str, float]:
         """What the cell's own names hold that may be a metric."""
         return left_metrics(self.source, self._start.namespace, {})
+
+    def _end_trace(self, execution: str, end: CellEnd) -> None:
+        traced, self._traced = self._traced, None
+        if self._tracer is None or traced is None:
+            return
+        try:
+            trace = self._tracer.end(
+                traced, finished=end.outcome == "ok", duration=end.duration, count=end.execution_count
+            )
+            self._recorder.append(records.CellTraced(execution=execution, trace=trace.to_plain()))
+        except Exception as problem:  # noqa: BLE001 - the execution is recorded all the same
+            self._tracer.forget()
+            self._failed("trace", problem)
 
     def _give(
         self,

@@ -44,7 +44,7 @@ class Trace:
         Keys that are named to be on the safe side, each with the reason.
     versions : dict
         A short fingerprint of each key's content after the cell, where one could be had. Those of variables can be compared
-        within one process only. For ``random:`` keys also that from before the cell, as ``before:random:…``.
+        within one process only. Of a ``random:`` key that changed also that from before the cell, as ``before:random:…``.
     defined : dict
         What kind of value each written name holds: ``function``, ``class``, ``module``, ``estimator``, else its type's name.
     effects : list of str
@@ -53,6 +53,8 @@ class Trace:
         Programs that were started, as they were called.
     skipped : list of str
         What was not looked into, as sentences: the budget of time ran out.
+    peak_memory : int or None
+        The most memory that the process has ever had, in bytes, if that was while this cell ran.
     """
 
     place: str | None = None
@@ -66,6 +68,7 @@ class Trace:
     effects: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    peak_memory: int | None = None
 
     def to_plain(self) -> dict[str, Any]:
         """A dict of what is not empty, as journals carry it."""

@@ -26,6 +26,7 @@ from nbtrack.ipython.notebook import notebook_path, take_snapshot
 from nbtrack.ipython.outputs import OutputCollector, cell_end, cell_error
 from nbtrack.ipython.own_path import OwnPath
 from nbtrack.ipython.threads import CellThreads
+from nbtrack.ipython.tracing import Tracing
 from nbtrack.ipython.trained_cells import TrainedCells
 from nbtrack.ipython.trouble import StorePlace
 from nbtrack.session import Session, enter_run, leave_run
@@ -54,6 +55,7 @@ class CellHooks:
         self.trained = TrainedCells(shell, session, self.executions)
         self._metrics: dict[str, float] = {}
         self._threads = CellThreads()
+        self._tracing = Tracing(shell, session, self._note_failure)
         self.place = StorePlace(session)
         self.left_runs: LeftRuns | None = None
         session.thread_run = self._threads.run
@@ -101,15 +103,14 @@ class CellHooks:
         """A cell is about to run."""
         for frame in self.executions.drop_stale():
             self._cut_off(frame)
-        inside = bool(
-            self.executions.stack
-        )  # %%capture and its like run their body as a cell inside the cell
+        inside = bool(self.executions.stack)  # %%capture and its like run their body as a cell inside it
         if not inside:
             self.session.run = self.bracket
             enter_run(None)
         execution = self.executions.push(info)
         source = getattr(info, "raw_cell", "") or ""
         if inside or self.paused or is_kept_out(source):
+            self._tracing.forget(inside=inside)
             return
         code = getattr(info, "transformed_cell", None) or self._transformed(source)
         execution.frame = frame = self._begin(source, code, getattr(info, "cell_id", None))
@@ -120,11 +121,13 @@ class CellHooks:
         elif self.bracket is not None:
             self._attach(frame, self.bracket)
         frame.outputs.start()
+        self._tracing.begin(frame.capture, frame.notebook)
         frame.began = time.perf_counter()
 
     def _cut_off(self, frame: Frame, status: str = "interrupted") -> None:
         """End what an execution began whose end cannot be recorded."""
         frame.outputs.close()
+        frame.capture.let_go()
         self._leave(frame)
         if frame.run is not None and frame.ends_run:
             self.session.recorder.end_run(frame.run, status)
