@@ -367,7 +367,6 @@ LEFT_OUT: dict[str, set[int]] = {
     "global of a function": {0},
     "lambda": {0},
     "function redefined": {0},
-    "import again": {0},
     "monkeypatched module": {2},
     "pandas column": {3},
     "seed": {2},

@@ -24,10 +24,11 @@ from IPython.core.interactiveshell import InteractiveShell
 from lineage_notebooks import NOTEBOOKS
 from traitlets.config import Config
 
+from nbtrack.analysis.lineage import Graph
 from nbtrack.capture.lineage import files
 from nbtrack.capture.lineage.tracer import Tracer
-
-AMBIENT = ("option:", "env:", "cwd", "sys.path", "module:")
+from nbtrack.entities.lineage import Trace
+from nbtrack.entities.runs import CellExecution
 
 
 def run(shell: InteractiveShell, cells: list[str]) -> dict[str, Any]:
@@ -48,21 +49,24 @@ def run(shell: InteractiveShell, cells: list[str]) -> dict[str, Any]:
     return {"traces": traces, "text": text}
 
 
-def slice_of(traces: list[dict[str, Any]], target: int) -> list[int]:
-    """The executions that the target needs: backward along the last change of each key that it used."""
-    wanted, found = [target], {target}
-    for place in wanted:
-        used = {*traces[place].get("reads", ()), *traces[place].get("mutated", ())}
-        last: dict[str, int] = {}
-        for earlier in range(place):
-            trace = traces[earlier]
-            changed = {*trace.get("writes", ()), *trace.get("mutated", ()), *trace.get("deleted", ())}
-            last.update({key: earlier for key in changed if key in used or key.startswith(AMBIENT)})
-        for earlier in last.values():
-            if earlier not in found:
-                found.add(earlier)
-                wanted.append(earlier)
-    return sorted(found)
+def slice_of(cells: list[str], traces: list[dict[str, Any]]) -> list[int]:
+    """The places of the cells that the last one needs."""
+    executed = [
+        (
+            CellExecution(
+                id=str(place),
+                cell_id=None,
+                execution_count=place + 1,
+                source=source,
+                started="",
+                duration=0.0,
+                outcome="ok",
+            ),
+            Trace.from_plain(trace),
+        )
+        for place, (source, trace) in enumerate(zip(cells, traces, strict=True))
+    ]
+    return Graph(executed).backward([len(cells) - 1])
 
 
 def in_a_child(work: Any, *arguments: Any) -> dict[str, Any]:
@@ -96,7 +100,7 @@ def main() -> None:
         cells = NOTEBOOKS[name]
         whole = in_a_child(run, shell, cells)
         if "problem" not in whole:
-            places = slice_of(whole["traces"], len(cells) - 1)
+            places = slice_of(cells, whole["traces"])
             needed = [cells[place] for place in places]
             alone = whole if needed == cells else in_a_child(run, shell, needed)
             whole |= {"slice": places, "alone": alone.get("text"), "problem": alone.get("problem")}

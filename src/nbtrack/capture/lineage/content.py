@@ -19,7 +19,7 @@ from typing import Any, Final
 from nbtrack.capture.lineage import arrays
 from nbtrack.capture.lineage.kinds import Kind, identity, kind_of, module_dict, module_of, own_dict
 
-NODES: Final = 600
+NODES: Final = 400
 """Objects of one value that are looked into."""
 
 _ELEMENTS: Final = 1_000  # of one container that are all read
@@ -36,7 +36,11 @@ cache_info: Final = vars(type(functools.lru_cache(maxsize=1)(len)))["cache_info"
 
 
 class OutOfTime(Exception):
-    """The deadline has passed."""
+    """The deadline has passed after ``nodes`` objects."""
+
+    def __init__(self, nodes: int) -> None:
+        super().__init__(nodes)
+        self.nodes = nodes
 
 
 @dataclass(slots=True)
@@ -94,8 +98,8 @@ class Walker:
         self._project = project
         self._deadline = deadline
 
-    def walk(self, value: object) -> Content:
-        """Look into one value.
+    def walk(self, value: object, most: int = NODES) -> Content:
+        """Look into one value, at `most` so many objects.
 
         Raises
         ------
@@ -110,12 +114,12 @@ class Walker:
         self.whole, self._moving, self._opaque = True, False, False
         self.see(value)
         for nodes, item in enumerate(self._queue):
-            if nodes >= NODES or len(self._tokens) > _TOKENS:
+            if nodes >= most or len(self._tokens) > _TOKENS:
                 self.whole = False
                 break
             if not nodes & 31 and time.perf_counter() > self._deadline:
                 self._queue = []
-                raise OutOfTime
+                raise OutOfTime(nodes)
             kind = kind_of(type(item))
             try:
                 _HANDLERS[kind.word](self, item, kind)

@@ -13,7 +13,6 @@ import os
 import re
 import stat
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePath
@@ -61,6 +60,7 @@ class Watch:
         self.overflown = False
         self._places = places
         self._temporary: set[str] = set()
+        self._resolved: dict[str, str | None] = {}  # until the folder changes
         threads: dict[int, threading.Thread] = vars(threading)["_active"]
         self._others = frozenset(number for number, one in list(threads.items()) if _is_of_machinery(one))
 
@@ -78,7 +78,7 @@ class Watch:
     # Events
 
     def _open(self, arguments: tuple[Any, ...]) -> None:
-        path = self._path(arguments[0])
+        path = self._path(arguments[0]) if not self.overflown else None
         if path is None:
             return
         mode, flags = arguments[1], arguments[2]
@@ -119,6 +119,7 @@ class Watch:
     def _entered(self, arguments: tuple[Any, ...]) -> None:
         if (path := self._path(arguments[0])) is not None:
             self._add(self.read, path)
+        self._resolved.clear()
 
     def _temporary_made(self, arguments: tuple[Any, ...]) -> None:
         if type(arguments[0]) is str:
@@ -171,7 +172,9 @@ class Watch:
             if not _is_path(given):
                 return None
             given = str(given)
-        return self._places.resolved(given)
+        if given not in self._resolved:
+            self._resolved[given] = self._places.resolved(given)
+        return self._resolved[given]
 
 
 def _is_path(value: Any) -> bool:
@@ -230,8 +233,8 @@ class Places:
             {os.path.realpath(one) + os.sep for one in prefixes if one not in ("/usr", "/")}
             | {one + os.sep for one in prefixes if one not in ("/usr", "/")}
         )
-        self._temporary = os.path.realpath(tempfile.gettempdir())
         self._project_files: dict[str, bool] = {}
+        self._folders: dict[str, str] = {}
 
     def is_inside(self, path: str) -> bool:
         """Whether a path lies in the notebook's folder."""
@@ -255,7 +258,7 @@ class Places:
         if path.startswith(_NEVER) or path.endswith(_COMPILED):
             return None
         try:
-            found = os.path.realpath(path)
+            found = self._real(path)
         except (OSError, ValueError):
             return None
         inside = self.is_inside(found)
@@ -266,6 +269,19 @@ class Places:
         ):
             return None
         return None if found.startswith(self._own) and not (inside and not self._is_hidden(found)) else found
+
+    def _real(self, path: str) -> str:
+        """As `os.path.realpath`, which asks for each part of the path; folders are asked once."""
+        whole = os.path.abspath(path)  # noqa: PTH100 - see stamp()
+        folder, _, name = whole.rpartition(os.sep)
+        if os.path.islink(whole):  # noqa: PTH114 - see stamp()
+            return os.path.realpath(whole)
+        known = self._folders.get(folder)
+        if known is None:
+            if len(self._folders) > _MAX_LISTED:
+                self._folders.clear()
+            known = self._folders[folder] = os.path.realpath(folder or os.sep)
+        return f"{known.rstrip(os.sep)}{os.sep}{name}"
 
     def _is_hidden(self, path: str) -> bool:
         return ".nbtrack" in path or ".ipython" in path

@@ -19,7 +19,7 @@ if sys.platform != "win32":
 
 from nbtrack.capture.lineage import files
 from nbtrack.capture.lineage.ambient import Ambient
-from nbtrack.capture.lineage.content import OutOfTime, Walker
+from nbtrack.capture.lineage.content import NODES, OutOfTime, Walker
 from nbtrack.capture.lineage.ending import Ending
 from nbtrack.capture.lineage.kinds import identity, module_of
 from nbtrack.capture.lineage.mutations import Known
@@ -32,7 +32,8 @@ BUDGET: Final = 0.003
 """Seconds that the looks behind a cell may take, and a hundredth of the cell's own duration on top."""
 
 MOST: Final = 0.03
-_BEFORE: Final = 0.003
+_BEFORE: Final = 0.002
+_FEWEST: Final = 16
 _STARTS: Final = frozenset(
     {"run", "Popen", "call", "check_call", "check_output", "system", "getoutput", "popen"}
 )
@@ -78,6 +79,7 @@ class Tracer:
         self.identities: list[int] = []
         self.known: dict[str, Known] = {}
         self.costs: dict[str, float] = {}
+        self._most: dict[str, int] = {}
         self.ambient: Ambient | None = None
         self.written: set[str] = set()
         self.made: set[str] = set()
@@ -161,8 +163,10 @@ class Tracer:
         value = self.namespace.get(name)
         began = time.perf_counter()
         try:
-            content = walker.walk(value)
-        except OutOfTime:
+            content = walker.walk(value, self._most.get(name, NODES))
+        except OutOfTime as problem:
+            # A fingerprint can only be compared with one of as many objects: from now on so many that there is time for.
+            self._most[name] = max(_FEWEST, problem.nodes // 2)
             self.costs[name] = max(self.costs.get(name, 0.0), time.perf_counter() - began)
             self.known.pop(name, None)
             return None
