@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-import time
 from collections.abc import Callable
+from time import monotonic, sleep  # by name: a notebook may put something else into the module
 
 from nbtrack.keeper.proxy import KeeperProxy
 from nbtrack.store.journal_writer import JournalWriter
@@ -70,17 +70,17 @@ class Watch:
         self._wake()
 
     def _run(self) -> None:
-        due = time.monotonic() + INTERVAL
+        due = monotonic() + INTERVAL
         while True:
             with contextlib.suppress(queue.Empty):
-                self._calls.get(timeout=max(0.0, due - time.monotonic()))
+                self._calls.get(timeout=max(0.0, due - monotonic()))
             if self._ended:
                 return
             try:
                 while self._journal.prepare() and not self._ended:
-                    time.sleep(0)  # let the loop go on between two parts
-                if time.monotonic() >= due:
-                    due = time.monotonic() + INTERVAL
+                    sleep(0)  # let the loop go on between two parts
+                if monotonic() >= due:
+                    due = monotonic() + INTERVAL
                     self.look()
             except Exception as problem:  # noqa: BLE001 - a thread's traceback would be printed into the person's cell
                 self._note(f"{type(problem).__name__}: {problem}")
@@ -97,10 +97,10 @@ class Watch:
             self._note(f"the journal cannot be written: {self._journal.problem}")
         if not behind:
             self._pause = 2.0
-        elif time.monotonic() >= self._start_at:
-            self._start_at = time.monotonic() + UP_FOR
+        elif monotonic() >= self._start_at:
+            self._start_at = monotonic() + UP_FOR
             if not self._proxy.is_up():
-                self._start_at = time.monotonic() + self._pause
+                self._start_at = monotonic() + self._pause
                 self._pause = min(LONGEST_PAUSE, self._pause * 2)
                 self._proxy.start()
         self._proxy.reap()

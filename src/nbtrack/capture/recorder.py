@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import time
 import zlib
 from array import array
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from time import monotonic  # by name: a notebook may put something else into the module
 from typing import Protocol
 
 from nbtrack.capture.active_run import ActiveRun
@@ -106,7 +106,7 @@ class Recorder:
         began: tuple[int, float] | None = None,
     ) -> ActiveRun:
         """Begin a run now, or one that `began` earlier (Unix time in ns, seconds of the monotonic clock)."""
-        time_ns, began_at = began or (now_ns(), time.monotonic())
+        time_ns, began_at = began or (now_ns(), monotonic())
         run = ActiveRun(new_id(), name, experiment, began_at)
         self.append(
             records.RunStarted(
@@ -125,7 +125,7 @@ class Recorder:
 
     def continue_run(self, run: ActiveRun) -> None:
         """Go on with a run that had ended."""
-        run.began, run.ended = time.monotonic(), False
+        run.began, run.ended = monotonic(), False
         self.append(records.RunContinued(run=run.id, time=now_ns(), process=self.process))
 
     def end_run(self, run: ActiveRun, status: str = "finished", traceback: str | None = None) -> None:
@@ -134,7 +134,7 @@ class Recorder:
             if self.pending:
                 self.pending.settle()
             run.ended = True
-            duration = time.monotonic() - run.began
+            duration = monotonic() - run.began
             self.append(
                 records.RunEnded(
                     run=run.id, time=now_ns(), duration=duration, status=status, traceback=traceback

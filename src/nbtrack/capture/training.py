@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from time import perf_counter  # by name: a notebook may put something else into the module
 from typing import Any, Final
 
 from nbtrack.capture.active_run import ActiveRun
@@ -139,10 +139,10 @@ class Training:
         if cell is None:
             return None
         cell.begin()
-        thread, began = self.enter(), time.perf_counter()
+        thread, began = self.enter(), perf_counter()
 
         def closing(result: Any, problem: BaseException | None) -> None:
-            seconds = time.perf_counter() - began
+            seconds = perf_counter() - began
             try:
                 if problem is None:
                     self._fitted(cell, model, data, seconds, more, read, result)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter  # by name: a notebook may put something else into the module
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -122,7 +122,7 @@ class CellHooks:
             self._attach(frame, self.bracket)
         frame.outputs.start()
         self._tracing.begin(frame.capture, frame.notebook)
-        frame.began = time.perf_counter()
+        frame.began = perf_counter()
 
     def _cut_off(self, frame: Frame, status: str = "interrupted") -> None:
         """End what an execution began whose end cannot be recorded."""
@@ -270,12 +270,13 @@ class CellHooks:
         self._tell()
 
     def _end(self, frame: Frame, result: Any) -> None:
-        duration = time.perf_counter() - frame.began
+        duration = perf_counter() - frame.began
         session, request = self.session, frame.request
         self._leave(frame)
         self.trained.settle(frame, result)
         run = frame.run
-        end = cell_end(result, duration, self._outputs(frame, result))
+        said = frame.outputs.said(getattr(result, "execution_count", None))
+        end = cell_end(result, duration, self._outputs(frame, result), said)
         settings = session.settings
         try:
             frame.capture.end(

@@ -7,7 +7,7 @@ from typing import Any
 from IPython.core.interactiveshell import InteractiveShell
 
 from nbtrack.capture.cells import CellEnd
-from nbtrack.capture.ends import format_traceback
+from nbtrack.capture.ends import format_traceback, speaks_plainly
 
 
 class OutputCollector:
@@ -49,6 +49,12 @@ class OutputCollector:
         if hasattr(self._shell.display_pub, "unregister_hook"):
             self._shell.display_pub.unregister_hook(self._on_message)
 
+    def said(self, execution_count: int | None) -> str | None:
+        """The text of the exception that ended the cell, as the shell has shown it."""
+        told = getattr(self._shell.history_manager, "exceptions", None) or {}
+        said = told.get(execution_count, {}).get("evalue")
+        return said if type(said) is str else None
+
     def _history(self, count: int) -> list[Any]:
         outputs = getattr(self._shell.history_manager, "outputs", None)
         return outputs[count] if outputs is not None and count in outputs else []
@@ -84,16 +90,14 @@ def _display(data: dict[str, Any], metadata: dict[str, Any]) -> dict[str, Any]:
     return {"output_type": "display_data", "data": dict(data), "metadata": dict(metadata)}
 
 
-def error_output(error: BaseException, traceback: str) -> dict[str, Any]:
+def error_output(error: BaseException, traceback: str, said: str | None) -> dict[str, Any]:
     """The output that an exception leaves."""
-    try:
-        value = str(error)
-    except Exception:  # noqa: BLE001 - the person's exception may have a broken __str__
-        value = ""
+    if said is None and speaks_plainly(error):
+        said = str(error)
     return {
         "output_type": "error",
         "ename": type(error).__name__,
-        "evalue": value,
+        "evalue": said or "",
         "traceback": traceback.splitlines(),
     }
 
@@ -103,16 +107,16 @@ def cell_error(result: Any) -> Any:
     return getattr(result, "error_before_exec", None) or getattr(result, "error_in_exec", None)
 
 
-def cell_end(result: Any, duration: float, outputs: list[dict[str, Any]]) -> CellEnd:
-    """How an execution ended, from IPython's result (None where there is none)."""
+def cell_end(result: Any, duration: float, outputs: list[dict[str, Any]], said: str | None = None) -> CellEnd:
+    """How an execution ended, from IPython's result (None where there is none) and the text that its exception `said`."""
     error = cell_error(result)
     count = getattr(result, "execution_count", None)
     if error is None:
         return CellEnd(outcome="ok", duration=duration, execution_count=count, outputs=outputs)
     interrupted = isinstance(error, KeyboardInterrupt) or error is KeyboardInterrupt
-    traceback = format_traceback(error) if isinstance(error, BaseException) else str(error)
+    traceback = format_traceback(error, said) if isinstance(error, BaseException) else str(error)
     if isinstance(error, BaseException):
-        outputs = [*outputs, error_output(error, traceback)]
+        outputs = [*outputs, error_output(error, traceback, said)]
     return CellEnd(
         outcome="interrupted" if interrupted else "error",
         duration=duration,
