@@ -102,3 +102,10 @@ def test_the_sources_of_imported_modules_belong_to_the_run(repository: Path, sta
     diff = kernel.run("%track diff study-1 study-2").displays[-1]["text/plain"]
     assert "features.py" in diff
     assert "+ A = 22" in diff or "+A = 22" in diff
+
+
+def test_an_install_without_a_version_is_noted(kernel: Any, folder: Path) -> None:
+    kernel.run("def pip(line): pass\nget_ipython().register_magic_function(pip)")
+    kernel.run("%%track study\n%pip install seaborn tqdm==4.1 'rich>=1'")
+    notes = nbtrack.open(folder).runs.get("study-1").notes
+    assert "It installs without naming a version: seaborn, rich>=1." in notes

@@ -14,8 +14,8 @@ import pytest
 from nbtrack.capture import modules
 from nbtrack.capture.modules import ProjectModules
 from nbtrack.capture.secrets import Redactor
-from nbtrack.capture.surroundings import Around, allowed_variables, command_line
-from nbtrack.entities.records import RunEnded, RunsSurrounded, RunStarted
+from nbtrack.capture.surroundings import Around, allowed_variables, changed_packages, command_line
+from nbtrack.entities.records import RunEnded, RunNoted, RunsSurrounded, RunStarted
 
 TOKEN = "gh" + "p_" + "Zt5Wd3Yp" * 5
 
@@ -164,6 +164,23 @@ def test_runs_are_told_together_and_again_only_when_something_changed(
     told.notice(ended("r4"))
     told.look(budget=1)
     assert written[2].sources == {}  # it was told before
+
+
+def test_a_run_is_told_of_packages_that_changed_in_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[RunsSurrounded | RunNoted] = []
+    told = Around(project, str, Redactor({}), written.append)
+    told.notice(started("r1"))
+    told.look(budget=1)
+    (project / "lightgbm-4.6.0.dist-info").mkdir()
+    told.notice(started("r2"))
+    told.notice(ended("r2"))
+    told.notice(ended("r1"))
+    told.look(budget=1)
+    notes = [record for record in written if isinstance(record, RunNoted)]
+    assert notes == [RunNoted(run="r1", note="Packages changed while it ran: lightgbm absent → 4.6.0.")]
+    assert changed_packages({"a": "1"}, {}) == "Packages changed while it ran: a 1 → absent."
+    many = {f"p{n:02}": "1" for n in range(12)}
+    assert changed_packages({}, many).endswith("p09 absent → 1 and 2 more.")
 
 
 def test_a_secret_that_is_learnt_later_is_taken_out_too(project: Path) -> None:

@@ -185,7 +185,8 @@ class CellCapture:
         is_metric: Callable[[str, float], bool] | None,
     ) -> None:
         namespace, recorder = self._start.namespace, self._recorder
-        found = {**self._read, **assigned_params(self.source, namespace)}
+        found: dict[str, JSONValue] = {**self.source.seeds, **self._read}
+        found |= assigned_params(self.source, namespace)
         found.update((name, namespace[name]) for name in params if name in namespace)  # type: ignore[misc]
         for name in metrics:
             found.pop(name, None)

@@ -21,9 +21,12 @@ from nbtrack.capture.scopes import (
     evaluated_at_definition,
     subscript,
 )
+from nbtrack.capture.seeds import Seeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from nbtrack.entities.runs import JSONValue
 
 _MAX_SOURCE: Final = 500_000  # characters; longer cells are pasted data
 _FIT_METHODS: Final = frozenset({"fit", "fit_transform", "fit_predict", "partial_fit"})
@@ -49,6 +52,8 @@ class CellSource:
         Names that the cell binds, in order.
     fitted : list of str
         Names on which ``fit``, ``fit_transform``, ``fit_predict`` or ``partial_fit`` is called.
+    seeds : dict
+        The constant seeds of its calls, such as ``seed.numpy``.
     places : dict
         The path of each ``name.key`` in `constants` and `metric_names`: keys may hold dots.
     error : str or None
@@ -62,6 +67,7 @@ class CellSource:
     subscripts: list[tuple[str, ...]] = field(default_factory=list)
     stores: list[str] = field(default_factory=list)
     fitted: list[str] = field(default_factory=list)
+    seeds: dict[str, JSONValue] = field(default_factory=dict)
     places: dict[str, Path] = field(default_factory=dict)
     error: str | None = None
 
@@ -89,6 +95,7 @@ class _Reader:
         self._fitted: dict[str, None] = {}
         self._constants: dict[Path, list[object]] = {}
         self._measures = MeasureNames()
+        self._seeds = Seeds()
         self._bound: set[str] = set()  # surely stored by now
         self._pending: dict[str, list[Read]] = {}  # what a function of this cell will read once it is used
         self._loops = 0
@@ -108,6 +115,7 @@ class _Reader:
             subscripts=list(self._subscripts),
             stores=list(self._stores),
             fitted=list(self._fitted),
+            seeds=self._seeds.result(),
             places=places,
         )
 
@@ -337,6 +345,7 @@ class _Reader:
     def _call(self, node: ast.Call) -> None:
         function = node.func
         self._measures.called(node)
+        self._seeds.called(node)
         if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
             if function.attr in _FIT_METHODS:
                 self._fitted[function.value.id] = None

@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from nbtrack.capture.environment import packages
 from nbtrack.capture.modules import ProjectModules
 from nbtrack.capture.secrets import Redactor, is_sensitive
-from nbtrack.entities.records import RunEnded, RunsSurrounded, RunStarted
+from nbtrack.entities.records import RunEnded, RunNoted, RunsSurrounded, RunStarted
 
 BUDGET: Final = 0.01
 """Seconds of one look that sources may be read for: the person's code waits for the interpreter meanwhile."""
@@ -34,6 +35,7 @@ HARMLESS: Final = (
 """The environment variables that are recorded where nobody names others: they change results, and no secret is in them."""
 
 _MOST_TEXT: Final = 1_000
+_MOST_NAMED: Final = 10
 _LAUNCHER: Final = "kernel_launcher.py"
 
 
@@ -57,7 +59,7 @@ class Around:
         folder: Path,
         allowed: Callable[[], str],
         redactor: Redactor,
-        append: Callable[[RunsSurrounded], object],
+        append: Callable[[RunsSurrounded | RunNoted], object],
     ) -> None:
         self._allowed = allowed
         self._redactor = redactor
@@ -66,13 +68,15 @@ class Around:
         self._turn = threading.Lock()
         self._known = 0
         self._sent: set[str] = set()
-        self._due: deque[str] = deque()
+        self._due: deque[tuple[str, bool]] = deque()
+        self._packages: dict[str, dict[str, str]] = {}
+        self._last_packages: dict[str, str] = {}
         self._told: dict[str, tuple[tuple[str, str, str, str | None], ...]] = {}
 
     def notice(self, record: object) -> None:
         """Remember that a run has begun or ended: what it ran in is told a moment later."""
         if type(record) is RunStarted or type(record) is RunEnded:
-            self._due.append(record.run)
+            self._due.append((record.run, type(record) is RunEnded))
 
     def look(self, budget: float = BUDGET) -> None:
         """See what has been imported, and tell of the runs that wait for it, unless there is too much to read."""
@@ -90,22 +94,36 @@ class Around:
             self._turn.release()
 
     def _tell(self) -> None:
-        runs = []
+        runs: list[tuple[str, bool]] = []
         with contextlib.suppress(IndexError):  # threads may begin runs meanwhile
             while True:
                 runs.append(self._due.popleft())
+        self._compare_packages(runs)
         self._redactor.refresh()
         if self._redactor.known != self._known:
             self._known = self._redactor.known
             self._modules.clean_again()
         facts, sources = self._facts()
-        new = [run for run in dict.fromkeys(runs) if self._told.get(run) != facts]
+        new = [run for run in dict.fromkeys(run for run, _ in runs) if self._told.get(run) != facts]
         # A run that has ended is not told again, so only the last ones need to be known.
         self._told = dict([*list(self._told.items())[-20:], *((run, facts) for run in new[-20:])])
         if new:
             fresh = {digest: text for digest, text in sources.items() if digest not in self._sent}
             self._sent.update(fresh)
             self._append(RunsSurrounded(runs=new, facts=[list(fact) for fact in facts], sources=fresh))
+
+    def _compare_packages(self, runs: list[tuple[str, bool]]) -> None:
+        """Say of a run that ends what was installed and removed since its beginning."""
+        now = packages()  # asked of the folders' modification times, unless one has changed
+        if now == self._last_packages:
+            now = self._last_packages  # the same object is told apart from another at once
+        self._last_packages = now
+        for run, has_ended in runs:
+            before = self._packages.setdefault(run, now)
+            if has_ended:
+                del self._packages[run]
+                if before is not now and (note := changed_packages(before, now)):
+                    self._append(RunNoted(run=run, note=note))
 
     def _facts(self) -> tuple[tuple[tuple[str, str, str, str | None], ...], dict[str, str]]:
         found: list[tuple[str, str, str, str | None]] = []
@@ -125,6 +143,19 @@ class Around:
         if arguments := command_line(getattr(sys, "argv", []), self._redactor):
             found.append(("arguments", "", arguments, None))
         return tuple(found), sources
+
+
+def changed_packages(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """A sentence on what was installed, removed or changed; nothing where nothing was."""
+    changed = [
+        f"{name} {before.get(name, 'absent')} → {now.get(name, 'absent')}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    ]
+    if not changed:
+        return ""
+    more = f" and {len(changed) - _MOST_NAMED:,} more" if len(changed) > _MOST_NAMED else ""
+    return f"Packages changed while it ran: {', '.join(changed[:_MOST_NAMED])}{more}."
 
 
 def allowed_variables(

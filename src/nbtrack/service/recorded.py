@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from nbtrack.analysis.sources import loose_installs
 from nbtrack.clock import now_ns
 from nbtrack.entities import records
 from nbtrack.entities.surroundings import Fact
@@ -24,6 +25,9 @@ GIT_DELAY = 60_000_000_000
 """A journal that is read later than this (ns) after a run's start can no longer tell the git state that the run saw."""
 
 _CHUNK = 1 << 20
+
+MOST_NAMED = 10
+"""Packages that one note names at most."""
 
 LOST, DAMAGED = "was lost before it was stored", "was damaged on its way"
 
@@ -218,6 +222,10 @@ class Recorded:
             except ValueError:  # a journal of an earlier version, which knew no checksum
                 outputs = _no_outputs(DAMAGED)
         self._store.executions.add(record, outputs)
+        if record.run is not None and (loose := loose_installs(record.source)):
+            self._store.runs.add_note(
+                record.run, f"It installs without naming a version: {', '.join(loose[:MOST_NAMED])}."
+            )
 
     def _snapshot(self, record: records.SnapshotTaken) -> None:
         digest = None
