@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -534,3 +536,12 @@ def test_one_of_a_thing_is_not_called_many() -> None:
     )
     facts = dict(verification_facts(found))
     assert facts["looked at"] == "the database · 1 journal · 1 series · 2 points · 1 kB of content"
+
+
+def test_the_first_text_of_a_process_draws_no_random_number() -> None:
+    code = (
+        "import random, sys\nfrom nbtrack.render.text_layout import line\nbefore = random.getstate()\nline('x')\n"
+        "assert 'rich.style' in sys.modules\nprint(before == random.getstate())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"

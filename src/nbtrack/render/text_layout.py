@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import io
+import random
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,9 +21,18 @@ _WIDEST = 36
 
 def line(*parts: str, style: str = "") -> Text:
     """One line of text in one style."""
+    _load_rich()
     from rich.text import Text
 
     return Text("".join(parts), style=style)
+
+
+def _load_rich() -> None:
+    """Import what draws a random number when it is imported: in a notebook the next draw is the person's."""
+    if "rich.style" not in sys.modules:
+        state = random.getstate()
+        importlib.import_module("rich.style")
+        random.setstate(state)
 
 
 def dim(text: str) -> Text:

@@ -26,6 +26,9 @@ _MAX_COMMANDS: Final = 20
 _MAX_COMMAND: Final = 500  # characters
 _OWN_THREADS: Final = ("IPython", "ipykernel", "nbtrack", "tornado", "zmq", "jupyter_client", "traitlets")
 _NEVER: Final = ("/dev/", "/proc/", "/sys/", "/etc/", "/usr/share/", "/usr/lib/")
+_IMPORTING: Final = re.compile(
+    r"importlib|pkgutil|pkg_resources|zipimport"
+)  # whoever lists folders to find modules
 _PACKAGES: Final = re.compile(r"[/\\](?:site-packages|dist-packages|__pycache__)(?:[/\\]|$)")
 _OWN: Final = str(Path(__file__).parents[2]) + os.sep
 _HARMLESS: Final = re.compile(r"^(?:\S*/)?(?:lscpu|uname|fc-list|ldconfig|nvidia-smi|sysctl|ldd|tput|stty)\b")
@@ -112,8 +115,8 @@ class Watch:
             self._add(self.made, path)
 
     def _list(self, arguments: tuple[Any, ...]) -> None:
-        importing = sys._getframe(3).f_code.co_filename.startswith("<frozen importlib")
-        if not importing and (path := self._path(arguments[0] or ".")) is not None:
+        importing = _IMPORTING.search(sys._getframe(3).f_code.co_filename)
+        if importing is None and (path := self._path(arguments[0] or ".")) is not None:
             self._add(self.listed, path)
 
     def _entered(self, arguments: tuple[Any, ...]) -> None:
@@ -267,6 +270,8 @@ class Places:
             or _PACKAGES.search(found)
             or (not inside and found.startswith(self._libraries))
         ):
+            return None
+        if found.startswith(_OWN):
             return None
         return None if found.startswith(self._own) and not (inside and not self._is_hidden(found)) else found
 
