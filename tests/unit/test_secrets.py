@@ -345,3 +345,24 @@ def test_a_name_with_dashes_says_as_much_as_one_with_underscores(name: str) -> N
     assert is_sensitive(name)
     assert not is_sensitive("primary-key")
     assert not is_sensitive("pad-token")
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        (
+            "https://h.org/x.csv?token=Zt5Wd3Yp81q&page=2",
+            "https://h.org/x.csv?token=‹redacted: value of token›&page=2",
+        ),
+        (
+            "read('s3://b/x?a=1&api-key=Zt5Wd3Yp81q')",
+            "read('s3://b/x?a=1&api-key=‹redacted: value of api-key›')",
+        ),
+        ("https://h.org/x?page_token=Zt5Wd3Yp81q", "https://h.org/x?page_token=Zt5Wd3Yp81q"),
+        ("https://h.org/x?token=positive", "https://h.org/x?token=positive"),
+        ("https://h.org/x?password=hunter2x", "https://h.org/x?password=‹redacted: value of password›"),
+        ("a = b&token", "a = b&token"),
+    ],
+)
+def test_what_the_query_of_an_address_gives_to_a_secrets_name_is_replaced(text: str, cleaned: str) -> None:
+    assert Redactor({}).text(text) == cleaned

@@ -83,6 +83,9 @@ _USER_INFO: Final = (
 )
 """A password in the address of a server, or a token that stands where a user's name would."""
 
+_QUERY: Final = r"[?&](?P<name>[A-Za-z][\w.-]{0,40})=(?P<value>[^\s&#\"'<>]{6,500})"
+"""A value in the query of an address."""
+
 _OFF: Final = r"(?m)^[ \t]*#[ \t]*nbtrack:[ \t]*off\b"
 KEPT_OUT: Final = "# nbtrack: off"
 
@@ -152,6 +155,7 @@ class Redactor:
                 if anchor in place:
                     cleaned = self._replaced(cleaned, _of_form(cleaned, kind, anchor, _compiled(form)))
         cleaned = self._replaced(cleaned, _of_addresses(cleaned))
+        cleaned = self._replaced(cleaned, _of_queries(cleaned))
         return self._replaced(cleaned, _given(cleaned))
 
     def value(self, value: Any, name: str = "") -> Any:
@@ -268,6 +272,15 @@ def _of_addresses(text: str) -> Iterator[tuple[int, int, str]]:
             group, kind = ("secret", "password") if match["secret"] else ("token", "token")
             yield *match.span(group), f"{kind} of an address"
         place = text.find("://", place + 3)
+
+
+def _of_queries(text: str) -> Iterator[tuple[int, int, str]]:
+    """What the query of an address gives to the name of a secret: ``https://host/data.csv?token=…``."""
+    if "://" not in text:
+        return
+    for match in _compiled(_QUERY).finditer(text):
+        if _is_given(match["name"], match["value"]):
+            yield *match.span("value"), "value of " + _short(match["name"])
 
 
 def _given(text: str) -> Iterator[tuple[int, int, str]]:
