@@ -121,6 +121,19 @@ def test_seeds_are_read_off_the_source_where_nothing_can_have_drawn_before(
     assert seeded(source) == keys
 
 
+def test_a_generator_that_comes_with_its_library_may_be_seeded_at_once() -> None:
+    first = made(versions={"random:numpy": "a"})
+    drawn = made(
+        reads=["random:numpy"],
+        mutated=["random:numpy"],
+        versions={"random:numpy": "b", "before:random:numpy": "a"},
+    )
+    unused = made(writes=["z"], versions={"random:numpy": "b"})
+    found = graph(made(writes=["x"]), ("f()", first), unused, drawn, unused, drawn)
+    assert found.backward([5]) == [1, 3, 5]
+    assert found.inputs[1] == []
+
+
 def test_an_option_leaves_the_other_options_as_they_were() -> None:
     found = graph(made(writes=["option:pandas"]), made(writes=["option:pandas"]), made(writes=["b"]))
     assert found.backward([2]) == [0, 1, 2]

@@ -114,6 +114,19 @@ def test_what_libraries_draw_while_they_are_imported_needs_no_seed() -> None:
     assert session.verdict(target)["random numbers seeded"] == (Answer.OK, "it drew none")
 
 
+def test_a_seed_on_the_way_to_the_draw_counts_wherever_it_stands_in_its_cell() -> None:
+    session = Session()
+    session.run(
+        "a", "import numpy as np", writes="np", versions={"random:numpy": "0"}, defined={"np": "module"}
+    )
+    drawn = {"reads": "random:numpy", "mutated": "random:numpy"}
+    unseeded = session.run("b", "x = np.random.rand()", writes="x", **drawn)
+    assert session.verdict(unseeded)["random numbers seeded"][0] is Answer.NO
+    session.run("c", "f()\nnp.random.seed(0)", **drawn)
+    seeded = session.run("b", "x = np.random.rand()", writes="x", **drawn)
+    assert session.verdict(seeded)["random numbers seeded"] == (Answer.OK, "every draw follows a seed")
+
+
 def test_a_cell_that_no_longer_makes_a_name_makes_its_readers_stale() -> None:
     session = linear()
     session.run("a", "z = 1", writes="z")
@@ -223,7 +236,7 @@ def test_edited_and_deleted_cells_files_installs_and_draws_are_told() -> None:
     assert found["no names of deleted cells"] == (Answer.NO, "[2] was deleted since")
     assert found["files unchanged since"] == (Answer.NO, "a.csv changed since")
     assert found["installs name versions"] == (Answer.NO, "cells install lightgbm without a version")
-    assert found["random numbers seeded"] == (Answer.NO, "it drew from numpy before any cell seeded that")
+    assert found["random numbers seeded"] == (Answer.NO, "it drew from numpy, which no cell had seeded")
     session.files = {"/d/a.csv": True}
     found = session.verdict(target, session.document({"i": "", "a": "x = 1", "b": "y = x + unknown"}))
     assert found["no names of deleted cells"] == (Answer.UNKNOWN, "no remembered cell made unknown")

@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from nbtrack.analysis.cells import Cells, label
 from nbtrack.analysis.lineage import Graph
-from nbtrack.analysis.sources import loose_installs
+from nbtrack.analysis.sources import loose_installs, may_seed
 from nbtrack.entities.graphs import Answer, EdgeKind, VerdictLine
 
 NOT_SAVED = "the notebook was not saved since, or is not where it was"
@@ -110,11 +110,25 @@ def _installs(graph: Graph, targets: Sequence[int]) -> VerdictLine:
 
 def _seeded(graph: Graph, needed: Sequence[int]) -> VerdictLine:
     question = "random numbers seeded"
-    used = [place for place in needed if not _only_imports(graph, place)]
-    edges = [edge for place in used for edge in graph.inputs[place] if edge.kind is EdgeKind.RANDOM]
-    if loose := dict.fromkeys(edge.key[7:] for edge in edges if edge.producer is None):
-        return _line(question, Answer.NO, f"it drew from {_listed(loose)} before any cell seeded that")
-    return _line(question, Answer.OK, "every draw follows a seed" if edges else "it drew none")
+    last = {
+        edge.key: place
+        for place in needed
+        if not _only_imports(graph, place)
+        for edge in graph.inputs[place]
+        if edge.kind is EdgeKind.RANDOM
+    }
+    if loose := [key[7:] for key, place in last.items() if not _is_seeded(graph, place, key)]:
+        return _line(question, Answer.NO, f"it drew from {_listed(loose)}, which no cell had seeded")
+    return _line(question, Answer.OK, "every draw follows a seed" if last else "it drew none")
+
+
+def _is_seeded(graph: Graph, place: int | None, key: str) -> bool:
+    """Whether there is a seed on the way back from a draw."""
+    while place is not None:
+        if may_seed(graph.steps[place].execution.source, key):
+            return True
+        place = next((edge.producer for edge in graph.inputs[place] if edge.key == key), None)
+    return False
 
 
 def _only_imports(graph: Graph, place: int) -> bool:

@@ -101,6 +101,8 @@ class Graph:
         self._kinds: dict[str, str] = {}
         self._ambient: set[str] = set()
         self._starters: list[int] = []
+        generators: set[str] = set()
+        self.steps = [_with_generators(step, generators) for step in self.steps]
         for place, step in enumerate(self.steps):
             self.inputs.append(self._inputs(place, step))
             self._note(place, step)
@@ -164,7 +166,7 @@ class Graph:
         before = [*trace.mutated, *(key for key in trace.writes if self._keeps_before(key, trace))]
         for key in before:
             kind = EdgeKind.RANDOM if key.startswith("random:") else EdgeKind.MUTATION
-            if self._changes.get(key) or kind is EdgeKind.RANDOM:
+            if self._changes.get(key) or (kind is EdgeKind.RANDOM and key in trace.reads):
                 need(
                     self._changes[key][-1] if self._changes.get(key) else None,
                     key,
@@ -289,17 +291,29 @@ def _last(dicts: Iterable[dict[str, str]]) -> dict[str, str]:
 
 
 def _with_source(trace: Trace, source: str) -> Trace:
-    """The trace with what only the text of a cell tells: magics that it makes, features that it turns on, seeds.
-
-    A generator that is seeded first is written: what was drawn before does not matter any more.
-    """
+    """The trace with what only the text of a cell tells: magics that it makes, and features that it turns on."""
     if keys := ambient_of_source(source):
         trace = _joined([trace, Trace(writes=list(keys))])
-    if begun := seeded(source).intersection(trace.mutated):
-        trace = replace(
+    return trace
+
+
+def _with_generators(step: Step, known: set[str]) -> Step:
+    """The step with what it did to the generators of random numbers; ``known`` are those of the steps before it.
+
+    A generator that a cell brings with its library has no state before it that it could be compared with: the cell may have
+    seeded it or drawn from it. One that a cell seeds first is written: what was drawn before does not matter any more.
+    """
+    trace = step.trace
+    brought = [key for key in trace.versions if key.startswith("random:") and key not in known]
+    known.update(brought)
+    changed = dict.fromkeys([*trace.mutated, *brought])
+    begun = seeded(step.execution.source).intersection(changed)
+    return replace(
+        step,
+        trace=replace(
             trace,
             reads=[key for key in trace.reads if key not in begun],
-            mutated=[key for key in trace.mutated if key not in begun],
+            mutated=[key for key in changed if key not in begun],
             writes=[*trace.writes, *sorted(begun)],
-        )
-    return trace
+        ),
+    )

@@ -98,6 +98,11 @@ def seeded(source: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def may_seed(source: str, key: str) -> bool:
+    """Whether a cell seeds a generator somewhere."""
+    return any(f"{name}(" in source for name, keys in _SEEDS.items() if key in keys)
+
+
 def _only_binds(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Assign | ast.AnnAssign):
         return _is_fixed(statement.value)
