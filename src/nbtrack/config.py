@@ -61,6 +61,16 @@ SETTINGS: dict[str, Setting] = {
             True,
             "Work out what each cell reads, writes and changes, for lineage, slices and stale cells.",
         ),
+        Setting(
+            "data",
+            True,
+            "Record where data comes from that cells read, and what it holds: schema, fingerprint, profile.",
+        ),
+        Setting(
+            "verification_rows",
+            20,
+            "Rows of input that are kept with a saved model, with what it predicts for them; 0: none.",
+        ),
         Setting("trackers", True, "Record what cells log with MLflow, W&B, trackio and TensorBoard too."),
         Setting(
             "environment_variables",

@@ -82,6 +82,7 @@ OPERATIONS: dict[str, Operation] = {
         Operation("runs.last", str),
         Operation("runs.complete", list[str]),
         Operation("runs.names", dict[str, list[str]]),
+        Operation("data.get", "profiles.RunData"),
         Operation("search.cells", "search.SearchResult"),
         Operation("snapshots.get", "snapshots.Snapshot"),
         Operation("lineage.graph", "graphs.LineageGraph"),

@@ -11,6 +11,8 @@ from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
 from nbtrack.entities.models import ModelVersion
 from nbtrack.service import Service, open_service
+from nbtrack.service.points import Points
+from nbtrack.service.recorded import Recorded
 from nbtrack.store.database import Store
 from nbtrack.store.location import create_store
 
@@ -73,6 +75,15 @@ class OwnedStore:
         """What an execution read and wrote; see `Trace`."""
         with self.store.transaction():
             self.store.executions.add_trace(records.CellTraced(execution=execution, trace=fields))
+
+    def reads(self, execution: str, *datasets: dict[str, Any]) -> None:
+        """What calls in an execution read, taken in as from a journal."""
+        self.take(records.DataRead(execution=execution, datasets=list(datasets)))
+
+    def take(self, record: records.Record) -> None:
+        """Take in a record."""
+        with self.store.transaction():
+            Recorded(self.store, Points(self.store.metrics)).take("journal", record)
 
     def snapshot(self, run: str, content: bytes | None = None) -> None:
         """A snapshot of the notebook at this moment."""

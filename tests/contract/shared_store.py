@@ -7,6 +7,7 @@ import json
 import math
 import random
 from array import array
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from owned_store import OwnedStore
 from nbtrack.entities import records
 from nbtrack.entities.bundles import Export, Merge
 from nbtrack.entities.ids import new_id
+from nbtrack.entities.profiles import ColumnProfile, DataProfile
 from nbtrack.entities.runs import Revision
 from nbtrack.entities.surroundings import Fact, Use
 
@@ -35,6 +37,29 @@ def environment_id() -> str:
     """What a recording process calls the environment of `INTERPRETER` and `PACKAGES`."""
     text = json.dumps([INTERPRETER, PACKAGES], sort_keys=True, separators=(",", ":"))
     return f"blake2b-128:{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}"
+
+
+DATA = {
+    "name": "t.csv", "type_name": "pandas.DataFrame", "shape": [3, 1], "columns": ["a"], "fingerprint": "blake2b-64:00",
+    "sampled": False, "role": "source", "schema": {"a": "float64", "\ud800": "str"},
+    "sources": [
+        {
+            "kind": "file", "function": "pandas.read_csv", "place": "/d/t.csv", "query": None, "stamp": "9:1",
+            "arguments": {"place": [], "name": {"sep": ";"}}, "link": "itself",
+        }
+    ],
+}  # fmt: skip
+PROFILE = asdict(
+    DataProfile(
+        rows=3, read=3, width=1,
+        columns=[
+            ColumnProfile(
+                name="a", dtype="float64", kind="number", count=3, missing=1, distinct=2, minimum=-0.0, maximum=0.1,
+                mean=0.05, std=0.05, quantiles=[-0.0, 0.1], top={"0.0": 1, "0.1": 1},
+            )
+        ],
+    )
+)  # fmt: skip
 
 
 class SharedStore(OwnedStore):
@@ -60,6 +85,7 @@ class SharedStore(OwnedStore):
         )
         imported = self.execute("import numpy", cell="c0", text="hello")
         self.trace(imported, writes=["numpy"], defined={"numpy": "module"})
+        self.reads(imported, {**DATA, "profile": PROFILE})
         fitted = self.execute(f"fit({run!r})", run, cell="c1", text="<b>done</b>")
         self.trace(fitted, reads=["numpy", "file:/d/\ud800.csv"], unsure={"model": "too large"})
         self.artifact(run, noise(run, 40_000), "model")
@@ -70,6 +96,7 @@ class SharedStore(OwnedStore):
             store.runs.add_note(run, "looks good")
             store.runs.set_revision(run, Revision(commit="abc", branch="main", dirty=True))
             store.artifacts.add_dataset(run, "X", {"name": "X", "type_name": "ndarray", "shape": [3, 2]})
+            store.artifacts.add_dataset(run, "t.csv", DATA, PROFILE)
         with store.transaction():
             module = Fact(
                 kind="module", name="features", text="lib/features.py", digest=store.blobs.put(b"A = 1\n")
@@ -146,6 +173,7 @@ class SharedStore(OwnedStore):
             "environment": repr((detail.python, detail.packages, detail.notes)),
             "series": repr([(name, item.steps, item.values, item.times) for name, item in series.items()]),
             "content": [self.store.blobs.get(item.digest or "") for item in detail.artifacts],
+            "data": repr(self.service.data.get(run).data),
             "traces": [self.store.executions.trace(cell.id) for cell in detail.cells],
             "notebook": self.service.snapshots.get(run).notebook if detail.snapshot else None,
         }

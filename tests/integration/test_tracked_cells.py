@@ -49,15 +49,22 @@ def test_a_tracked_cell_is_a_run_without_a_log_call(kernel: Any, folder: Path) -
     assert run.params["trees"] == 10
     assert set(run.metrics) == {"accuracy"}
     assert 0.8 < run.metrics["accuracy"] <= 1
-    model, fits = run.artifacts
-    assert fits.name == "fits.json"
+    model, rows, fits = run.artifacts
+    assert (rows.name, fits.name) == ("model.rows.json", "fits.json")
     assert (model.name, model.kind) == ("model", "model")
     assert model.params["max_depth"] == 5
     (cell,) = run.detail.cells
     assert (cell.cell_id, cell.outcome) == ("cell-a", "ok")
     assert cell.source == FOREST.format(depth=5)
     assert run.detail.packages["scikit-learn"]
-    assert {data.name for data in run.detail.datasets} == {"X_train", "X_test", "y_train", "y_test"}
+    assert {data.name: data.role for data in run.detail.datasets} == {
+        "X_train": "train",
+        "y_train": "train",
+        "X_test": "test",
+        "y_test": "test",
+        "load_breast_cancer.data": "source",
+        "load_breast_cancer.target": "source",
+    }
     assert run.model().get_params()["max_depth"] == 5
 
 

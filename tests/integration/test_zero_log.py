@@ -65,7 +65,14 @@ def test_a_cell_that_fits_is_a_run_that_says_nothing(ready: Any, folder: Path) -
     assert row["score"] == run.metrics["accuracy"]
     (cell,) = run.detail.cells
     assert (cell.cell_id, cell.source) == ("cell-a", FOREST)
-    assert {data.name for data in run.detail.datasets} == {"X_train", "X_test", "y_train", "y_test"}
+    assert {data.name for data in run.detail.datasets} == {
+        "X_train",
+        "X_test",
+        "y_train",
+        "y_test",
+        "load_breast_cancer.data",
+        "load_breast_cancer.target",
+    }
 
 
 def test_what_a_later_cell_measures_is_the_runs_that_made_the_model(ready: Any, folder: Path) -> None:
@@ -97,7 +104,11 @@ def test_transformers_paused_cells_and_the_setting_make_no_run(ready: Any, folde
     assert len(store(folder).runs.search()) == 0
     answer = ready.run(f"%%track asked\n{FOREST}")
     assert answer.line.startswith("asked-1")
-    assert {item.name for item in store(folder).runs.get("asked-1").artifacts} == {"model", "fits.json"}
+    assert {item.name for item in store(folder).runs.get("asked-1").artifacts} == {
+        "model",
+        "model.rows.json",
+        "fits.json",
+    }
 
 
 def test_a_cell_that_fails_after_its_fit_is_a_failed_run(ready: Any, folder: Path) -> None:

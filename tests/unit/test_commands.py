@@ -383,7 +383,7 @@ def test_export_asks_for_what_was_typed(tmp_path: Path) -> None:
     store = Store()
     asked = {
         "path": str(tmp_path / "b"), "runs": [], "filter": None, "everything": False, "model": None,
-        "experiment": "here", "name": None, "force": False,
+        "experiment": "here", "name": None, "force": False, "rows": False,
     }  # fmt: skip
     for words, expected in (
         (["forest-1", "forest-2"], {"runs": ["forest-1", "forest-2"]}),
@@ -395,6 +395,7 @@ def test_export_asks_for_what_was_typed(tmp_path: Path) -> None:
             {"everything": True, "experiment": None, "force": True, "name": "me"},
         ),
         (["--model", "churn/2"], {"model": "churn/2"}),
+        (["forest-1", "--rows"], {"runs": ["forest-1"], "rows": True}),
     ):
         view = run_command(["export", *words, str(tmp_path / "b")], store, experiment="here")
         assert store.asked[-1] == ("bundles.write", {**asked, **expected})

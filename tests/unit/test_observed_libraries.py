@@ -245,3 +245,18 @@ def test_arguments_by_place_and_by_name() -> None:
     assert argument((1, 2), {}, 1, "b") == 2
     assert argument((1,), {"b": 3}, 1, "b") == 3
     assert argument((1,), {}, 1, "b", 4) == 4
+
+
+def test_two_watches_may_want_the_same_module(libraries: None) -> None:
+    told: list[str] = []
+    watches = [ImportWatch({"mlflow": lambda module, who=who: told.append(who)}) for who in "ab"]
+    for watch in watches:
+        watch.begin()
+    try:
+        import mlflow
+    finally:
+        for watch in watches:
+            watch.end()
+    assert sorted(told) == ["a", "b"]
+    assert mlflow.__spec__ is not None
+    assert type(mlflow.__spec__.loader).__module__ != ImportWatch.__module__

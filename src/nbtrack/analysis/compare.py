@@ -139,12 +139,37 @@ def _has(slot: Mapping[int, CellExecution], cell_id: str) -> bool:
 def _data(details: Sequence[RunDetail]) -> list[Difference]:
     columns = [{data.name: data for data in detail.datasets} for detail in details]
     short = _differences([{name: describe_data(data) for name, data in column.items()} for column in columns])
-    # Fingerprints may agree in the part that is shown: then all of them is shown.
-    full = _differences(
-        [{name: describe_data(data, 64) for name, data in column.items()} for column in columns]
-    )
+    # Fingerprints may agree in the part that is shown, and dtypes may differ where there are none: then all of it is shown.
+    full = _differences([{name: _in_full(data) for name, data in column.items()} for column in columns])
     shown = {row.name: row for row in short}
-    return [shown.get(row.name, row) for row in full]
+    return [shown.get(row.name, _only_what_differs(row, columns)) for row in full]
+
+
+def _in_full(data: Dataset) -> str:
+    schema = ", ".join(f"{name}: {dtype}" for name, dtype in data.schema.items())
+    return f"{describe_data(data, 64)} ({schema})" if schema else describe_data(data, 64)
+
+
+def _only_what_differs(row: Difference, columns: Sequence[Mapping[str, Dataset]]) -> Difference:
+    """A difference that a few words do not show: of long schemas only the columns whose dtypes differ are named."""
+    found = [column.get(row.name) for column in columns]
+    schemas = [data.schema for data in found if data is not None]
+    if not all(schemas):
+        return row
+    names = [
+        name
+        for name in dict.fromkeys(name for schema in schemas for name in schema)
+        if any(schema.get(name) != schemas[0].get(name) for schema in schemas)
+    ]
+    if not names:
+        return row
+    values: list[JSONValue] = [
+        None
+        if data is None
+        else ", ".join(f"{name}: {data.schema.get(name, 'absent')}" for name in names[:5])
+        for data in found
+    ]
+    return Difference(name=row.name, values=values, present=row.present)
 
 
 def describe_data(data: Dataset, digits: int = 6) -> str:

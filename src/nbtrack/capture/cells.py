@@ -6,17 +6,19 @@ import contextlib
 import json
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nbtrack.capture.active_run import ActiveRun
 from nbtrack.capture.datasets import read_datasets
+from nbtrack.capture.known_data import CellData, as_record, data_of_run
 from nbtrack.capture.metrics import left_metrics
 from nbtrack.capture.models import fitted_estimators
 from nbtrack.capture.params import assigned_params, read_params
 from nbtrack.capture.recorder import Recorder
 from nbtrack.capture.secrets import mentions_secrets
 from nbtrack.capture.source import CellSource, parse_cell
+from nbtrack.capture.verification import verification_rows
 from nbtrack.clock import now_ns
 from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
@@ -68,6 +70,7 @@ class CellCapture:
         self._failed: Callable[[str, BaseException], None]
         self._read: dict[str, JSONValue] = {}
         self._datasets: list[Dataset] = []
+        self._data = CellData()
         self.models: dict[str, object] = {}
         """After `end`: the fitted estimators that the cell left, by name."""
         self.metrics: dict[str, float] = {}
@@ -121,6 +124,7 @@ class CellCapture:
         metrics: tuple[str, ...] = (),
         is_metric: Callable[[str, float], bool] | None = None,
         earlier: ActiveRun | None = None,
+        verification: int = 0,
     ) -> None:
         """Record the execution, and with a run what it gave to it.
 
@@ -132,6 +136,8 @@ class CellCapture:
             The run that the execution belongs to without giving it its params and metrics.
         params, metrics
             Names of variables that the person wants recorded as such.
+        verification
+            Rows of input that are kept with a saved model at most.
         """
         self._learn_secrets()
         outputs, file, checksum = self._bulk(end.outputs, output_limit)
@@ -155,8 +161,22 @@ class CellCapture:
             )
         )
         self._end_trace(execution, end)
+        self._data = self._recorder.data.end_cell(
+            self.source, self._start.code, self._start.namespace, end.duration if run else None
+        )
+        if self._data.reads:
+            self._recorder.append(
+                records.DataRead(execution=execution, datasets=[as_record(seen) for seen in self._data.reads])
+            )
         if run is not None:
-            self._give(run, save_models=save_models, params=params, metrics=metrics, is_metric=is_metric)
+            self._give(
+                run,
+                save_models=save_models,
+                params=params,
+                metrics=metrics,
+                is_metric=is_metric,
+                verification=verification,
+            )
 
     def floats(self) -> dict[str, float]:
         """What the cell's own names hold that may be a metric."""
@@ -183,6 +203,7 @@ class CellCapture:
         params: tuple[str, ...],
         metrics: tuple[str, ...],
         is_metric: Callable[[str, float], bool] | None,
+        verification: int,
     ) -> None:
         namespace, recorder = self._start.namespace, self._recorder
         found: dict[str, JSONValue] = {**self.source.seeds, **self._read}
@@ -204,14 +225,16 @@ class CellCapture:
         for name in (*params, *metrics):
             if name not in namespace:
                 recorder.note(run, f"{name} was to be recorded, but the cell left no variable of this name")
-        if self._datasets:
-            recorder.append(
-                records.DatasetsSeen(run=run.id, datasets=[asdict(dataset) for dataset in self._datasets])
-            )
+        data = data_of_run(recorder.data, self._data, self._datasets, namespace)
+        if data:
+            recorder.append(records.DatasetsSeen(run=run.id, datasets=[as_record(seen) for seen in data]))
         for model in fitted_estimators(self.source, namespace):
             self.models[model.name] = model.object
-            if save_models:
-                recorder.model(run, model)
+            if save_models and recorder.model(run, model):
+                names = dict.fromkeys([*self.source.loads, *self.source.stores])
+                rows = verification_rows(model.object, names, namespace, recorder.data, verification)
+                if rows is not None:
+                    recorder.verification(run, model.name, rows)
 
     def _learn_secrets(self) -> None:
         """Look from now on for the values of what the cell called ``password`` and the like."""

@@ -10,12 +10,12 @@ import itertools
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from nbtrack.capture.constants import ABSENT
+from nbtrack.capture.column_values import column_text
 from nbtrack.capture.fingerprints import Fingerprint, Unknown
-from nbtrack.capture.params import loaded, scalar
+from nbtrack.capture.params import loaded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from nbtrack.entities.runs import Dataset
 
@@ -24,7 +24,6 @@ BUDGET: Final = 0.020
 
 _MAX_DATASETS: Final = 100
 _MAX_COLUMNS: Final = 200
-_MAX_NAME: Final = 200
 _CLASSES: Final = (
     ("numpy", "ndarray"),
     ("pandas", "DataFrame"),
@@ -34,7 +33,16 @@ _CLASSES: Final = (
     ("pyarrow", "Table"),
     ("scipy.sparse", "sparray"),
     ("scipy.sparse", "spmatrix"),
+    ("modin.pandas", "DataFrame"),
+    ("modin.pandas", "Series"),
+    ("dask.dataframe", "DataFrame"),
+    ("dask.dataframe", "Series"),
+    ("polars", "LazyFrame"),
 )
+OTHERS: Final = ("modin.pandas", "dask.dataframe", "polars.LazyFrame")
+"""Libraries whose tables are asked by way of narwhals."""
+LAZY: Final = ("dask.dataframe", "polars.LazyFrame")
+"""Those whose tables are computed on demand, which is never done."""
 
 
 def read_datasets(
@@ -54,13 +62,13 @@ def read_datasets(
         above; equal content of one type has one fingerprint however it lies in memory. None where the
         content cannot be read without running code of its elements, or not in time.
     """
-    classes = [(module, base) for module, name in _CLASSES if isinstance(base := loaded(module, name), type)]
     deadline = time.perf_counter() + budget
     found: list[Dataset] = []
     seen: dict[int, tuple[str | None, bool]] = {}
-    for name in names if classes else ():
+    kinds = Kinds()
+    for name in names if kinds else ():
         value = namespace.get(name)
-        module = next((module for module, base in classes if _is(type(value), base, module)), None)
+        module = kinds.module_of(value)
         if module is None or name.startswith("_"):
             continue
         described = _described(name, value, module)
@@ -73,6 +81,72 @@ def read_datasets(
         if len(found) == _MAX_DATASETS:
             break
     return found
+
+
+def describe(name: str, value: object, module: str, *, budget: float = BUDGET) -> Dataset | None:
+    """Describe one value of a library that `Kinds` knows, with the dtypes of its columns; None where it is no data."""
+    described = _described(name, value, module)
+    if described is None:
+        return None
+    described["schema"] = schema_of(value, module)
+    if budget > 0:
+        described["fingerprint"], described["sampled"] = _fingerprint(
+            value, module, time.perf_counter() + budget
+        )
+    return _dataset(described)
+
+
+class Kinds:
+    """The classes of data of the libraries that are imported now; false where there are none."""
+
+    def __init__(self) -> None:
+        self._classes = [
+            (f"{module}.{name}" if name == "LazyFrame" else module, base)
+            for module, name in _CLASSES
+            if isinstance(base := loaded(module, name), type)
+        ]
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._classes)
+
+    def module_of(self, value: object) -> str | None:
+        """The library that a value is data of; None for anything else."""
+        return next((module for module, base in self._classes if _is(type(value), base, module)), None)
+
+
+def schema_of(value: Any, module: str) -> dict[str, str]:
+    """The dtypes of the columns, by name; of an array its dtype by the name ``values``. Empty where it cannot be told."""
+    try:
+        return dict(itertools.islice(_dtypes(value, module), _MAX_COLUMNS))
+    except (Exception, SystemExit, GeneratorExit):  # noqa: BLE001 - as in _described
+        return {}
+
+
+def _dtypes(value: Any, module: str) -> Iterator[tuple[str, str]]:
+    if module == "numpy":
+        dtype = _plain(value).dtype
+        fields = dtype.names or ()
+        yield from ((name, str(dtype[name])) for name in fields)
+        if not fields:
+            yield "values", str(dtype)
+    elif module == "scipy.sparse":
+        yield "values", str(value.dtype)
+    elif module == "pyarrow":
+        yield from ((field.name, str(field.type)) for field in value.schema)
+    elif module == "polars":
+        columns = [value] if len(value.shape) == 1 else value.get_columns()
+        yield from ((column.name, str(column.dtype)) for column in columns)
+    elif module == "pandas":
+        if len(value.shape) == 1:
+            yield ("values" if value.name is None else column_text(value.name)), str(value.dtype)
+        else:
+            names, dtypes = value.columns[:_MAX_COLUMNS], value.dtypes.iloc[:_MAX_COLUMNS]
+            yield from zip(map(column_text, names), map(str, dtypes), strict=True)
+    elif module in OTHERS:
+        from nbtrack.capture.any_frame import dtypes_of  # late: it needs narwhals
+
+        yield from dtypes_of(value)
 
 
 def _is(kind: type, base: type, module: str) -> bool:
@@ -100,6 +174,8 @@ def _dataset(fields: dict[str, Any]) -> Dataset:
 
 def _described(name: str, value: Any, module: str) -> dict[str, Any] | None:
     """Return what is known without reading the content; None for a single number, and where a subclass raises."""
+    if module in OTHERS:
+        return _described_other(name, value, module)
     try:
         shape = [int(length) for length in (value.shape if module != "numpy" else _plain(value).shape)]
         columns = _columns(value, module)
@@ -108,6 +184,17 @@ def _described(name: str, value: Any, module: str) -> dict[str, Any] | None:
     if not shape:
         return None
     return {"name": name, "type_name": _type_name(type(value), module), "shape": shape, "columns": columns}
+
+
+def _described_other(name: str, value: Any, module: str) -> dict[str, Any] | None:
+    """Of a table that is computed when it is asked for, only what is known already."""
+    schema = schema_of(value, module)
+    shape: list[int] = []
+    if module not in LAZY:
+        shape = [len(value.index), len(schema)]
+    columns = list(schema)
+    kind = "polars" if module == "polars.LazyFrame" else module
+    return {"name": name, "type_name": _type_name(type(value), kind), "shape": shape, "columns": columns}
 
 
 def _columns(value: Any, module: str) -> list[str]:
@@ -119,17 +206,7 @@ def _columns(value: Any, module: str) -> list[str]:
         names = value.columns if len(value.shape) == 2 else [] if value.name is None else [value.name]
     else:
         names = ()
-    return [_text(name) for name in itertools.islice(names, _MAX_COLUMNS)]
-
-
-def _text(name: Any) -> str:
-    """The name of a column; a label of several levels has its parts joined, an object the name of its class."""
-    if type(name) is tuple:
-        return ", ".join(map(_text, name))
-    plain = scalar(name)
-    if plain is ABSENT or (type(plain) is int and plain.bit_length() > 64):
-        return type.__getattribute__(type(name), "__name__")  # type: ignore[no-any-return]
-    return str(plain)[:_MAX_NAME]
+    return [column_text(name) for name in itertools.islice(names, _MAX_COLUMNS)]
 
 
 def _type_name(kind: type, module: str) -> str:

@@ -15,6 +15,7 @@ from typing import Protocol
 from nbtrack.capture.active_run import ActiveRun
 from nbtrack.capture.artifacts import write_object
 from nbtrack.capture.incoming import Incoming
+from nbtrack.capture.known_data import KnownData
 from nbtrack.capture.models import (
     FoundModel,
     NotSaved,
@@ -27,6 +28,7 @@ from nbtrack.capture.pending import LoggedPoints, OnDevice, Pending, on_device
 from nbtrack.capture.redacted import Redaction
 from nbtrack.capture.series import COLUMNS_IN_FILE, as_file, as_steps, as_values
 from nbtrack.capture.values import metric_value, param_value
+from nbtrack.capture.verification import KIND
 from nbtrack.clock import now_ns
 from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
@@ -89,6 +91,8 @@ class Recorder:
         self.process = process
         self._model_limit = model_limit
         self._points = points
+        self.data = KnownData()
+        """Where the data of this process came from."""
         self.redaction = redaction or Redaction()
         """Cleans what goes into files beside the journal; the journal's records are cleaned by `append`."""
         self.pending = Pending(self._write, self.note)
@@ -307,6 +311,25 @@ class Recorder:
         self.bulk.append(target, record)
         run.saved += saved.size
         return True
+
+    def verification(self, run: ActiveRun, model: str, content: bytes) -> None:
+        """Keep rows of input of a model with what it predicts for them, beside the model."""
+        try:
+            target, _ = self.bulk.write(lambda target: target.write_bytes(content))
+        except OSError as problem:
+            self.note(run, f"rows to verify {model} with could not be written: {problem.strerror}")
+            return
+        record = records.ArtifactSaved(
+            run=run.id,
+            time=now_ns(),
+            name=f"{model}.rows.json",
+            kind=KIND,
+            format="json",
+            size=len(content),
+            file=target.name,
+            checksum=zlib.crc32(content),
+        )
+        self.bulk.append(target, record)
 
     def model_object(self, run: ActiveRun, model: object, name: str | None = None) -> None:
         """Save a model that the person names.

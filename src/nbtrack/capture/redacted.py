@@ -18,6 +18,7 @@ _FIELDS: Final[dict[type, tuple[str, ...]]] = {
     records.RunEnded: ("traceback",),
     records.ArtifactSaved: ("params", "note"),
     records.DatasetsSeen: ("datasets",),
+    records.DataRead: ("datasets",),
 }
 """The fields with texts that come from the person's code; `nbtrack.capture.surroundings` cleans its own, beside the cells.
 Names of files and folders stay: they are needed as they are."""

@@ -86,6 +86,8 @@ class Training:
         self._home = os.getpid()
         self._busy: set[int] = set()
         self._describe: list[tuple[type, Describe]] = []
+        self.fitted_on: Callable[[Mapping[str, object], float], object] | None = None
+        """Told of the data of each fit (``X``, ``y``) and of the seconds that it took, before the next call."""
         self.runs: ByIdentity[ActiveRun] = ByIdentity()
         """The run that each model was made by."""
         self._makers: ByIdentity[weakref.ref[Any]] = ByIdentity()
@@ -122,9 +124,15 @@ class Training:
         self._busy.discard(thread)
 
     def fitting(
-        self, model: Any, data: object, *, more: bool = False, read: Callable[[Any, Fit], None] | None = None
+        self,
+        model: Any,
+        data: object,
+        target: object = None,
+        *,
+        more: bool = False,
+        read: Callable[[Any, Fit], None] | None = None,
     ) -> Closing | None:
-        """A model is about to be fitted.
+        """A model is about to be fitted on `data`, to predict `target`.
 
         Parameters
         ----------
@@ -146,6 +154,8 @@ class Training:
             try:
                 if problem is None:
                     self._fitted(cell, model, data, seconds, more, read, result)
+                    if self.fitted_on is not None:
+                        self.fitted_on({"X": data, "y": target}, seconds)
             finally:
                 self.leave(thread)
 

@@ -156,6 +156,7 @@ class Client:
         model: str | None = None,
         name: str | None = None,
         force: bool = False,
+        rows: bool = False,
     ) -> Export:
         """Write runs with all that they need into one file; all runs, unless some are chosen.
 
@@ -173,6 +174,8 @@ class Client:
             What this store calls itself from now on towards others; at first it is the host's name.
         force
             Whether a file of this name is replaced.
+        rows
+            Whether the rows of input that were kept with models are written too.
 
         Raises
         ------
@@ -191,6 +194,7 @@ class Client:
             experiment=experiment,
             name=name,
             force=force,
+            rows=rows,
         )
         return written
 

@@ -10,7 +10,8 @@ from nbtrack.client.series import Series
 from nbtrack.client.table import Table
 from nbtrack.entities.graphs import Verdict
 from nbtrack.entities.ownership import Deletion
-from nbtrack.entities.runs import Artifact, JSONValue, RunDetail, RunStatus
+from nbtrack.entities.profiles import DataProfile, RunData
+from nbtrack.entities.runs import Artifact, Dataset, JSONValue, RunDetail, RunStatus
 from nbtrack.entities.snapshots import Snapshot
 from nbtrack.errors import InvalidInput, NotFound
 from nbtrack.operations import Proxy
@@ -57,6 +58,16 @@ class Run:
     def artifacts(self) -> list[Artifact]:
         """Its files and models."""
         return self.detail.artifacts
+
+    @property
+    def datasets(self) -> list[Dataset]:
+        """The data that it read and that its models were fitted on: source, shape, schema, fingerprint."""
+        return self.detail.datasets
+
+    def profiles(self) -> dict[str, DataProfile]:
+        """What its data holds, by the data's name, as far as that is known by now."""
+        found: RunData = self._proxy.ask("data.get", run=self.id)
+        return {item.data.name: item.profile for item in found.data if item.profile is not None}
 
     def metric(self, name: str) -> Series:
         """All points of a metric.

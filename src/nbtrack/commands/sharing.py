@@ -62,6 +62,7 @@ def backup(asking: Asking, folder: str, link: bool, as_json: bool) -> View:
 @click.option(
     "--as", "name", metavar="NAME", help="What this store calls itself from now on; at first its host."
 )
+@click.option("--rows", is_flag=True, help="Include the rows of input that were kept with models.")
 @click.option("--force", is_flag=True, help="Replace FILE.")
 @as_json_option
 @click.pass_obj
@@ -74,6 +75,7 @@ def export(
     model: str | None,
     everywhere: bool,
     name: str | None,
+    rows: bool,
     force: bool,
     as_json: bool,
 ) -> View:
@@ -98,6 +100,7 @@ def export(
         experiment=experiment or (None if everywhere else asking.experiment),
         name=name,
         force=force,
+        rows=rows,
     )
     return answer("text", "\n".join(export_sentences(written)), as_json, json=written)
 

@@ -15,6 +15,7 @@ from nbtrack.commands.answers import as_json as _as_json
 from nbtrack.commands.answers import in_experiment as _in_experiment
 from nbtrack.commands.answers import pairs
 from nbtrack.commands.curation_commands import CURATION_COMMANDS
+from nbtrack.commands.data_commands import data
 from nbtrack.commands.grammar import Asking, Command, Tree
 from nbtrack.commands.health_commands import doctor, repair, verify
 from nbtrack.commands.lineage_commands import LINEAGE_COMMANDS
@@ -66,6 +67,7 @@ def command_tree() -> Tree:
         compare,
         diff,
         *LINEAGE_COMMANDS,
+        data,
         register,
         models,
         *CURATION_COMMANDS,

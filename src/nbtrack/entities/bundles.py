@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbtrack.entities.lineage import Trace
+from nbtrack.entities.profiles import DataProfile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +126,7 @@ class UseDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDocument:
-    """A run under the name and number that it has at its origin."""
+    """A run under the name and number that it has at its origin. Bundles of the format 1 know no ``profiles`` of data."""
 
     id: str
     origin: str
@@ -154,11 +155,20 @@ class RunDocument:
     snapshots: list[SnapshotDocument]
     facts: list[FactDocument] = field(default_factory=list)
     use: UseDocument | None = None
+    profiles: dict[str, DataProfile] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataDocument:
+    """Data that an execution read: the fields of a dataset, and its profile."""
+
+    data: dict[str, Any]
+    profile: DataProfile | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionDocument:
-    """One execution of a cell; ``source`` and ``outputs`` are digests. Bundles of the format 1 know no ``trace``."""
+    """One execution of a cell; ``source`` and ``outputs`` are digests. ``trace`` and ``data`` came with the format 2."""
 
     id: str
     run: str | None
@@ -172,6 +182,7 @@ class ExecutionDocument:
     outcome: str
     traceback: str | None
     trace: Trace | None = None
+    data: list[DataDocument] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

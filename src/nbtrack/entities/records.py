@@ -157,9 +157,21 @@ class ArtifactSaved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetsSeen:
-    """Data that a run read; each item has the fields of `nbtrack.entities.runs.Dataset`."""
+    """Data that a run read or was fitted on.
+
+    Each item has the fields of `nbtrack.entities.runs.Dataset`, and ``profile`` with those of
+    `nbtrack.entities.profiles.DataProfile` where that is known.
+    """
 
     run: str
+    datasets: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataRead:
+    """What calls in an execution read; items as in `DatasetsSeen`. It follows the execution's `CellExecuted`."""
+
+    execution: str
     datasets: list[dict[str, Any]]
 
 
@@ -254,6 +266,7 @@ Record = (
     | TagsSet
     | ArtifactSaved
     | DatasetsSeen
+    | DataRead
     | CellExecuted
     | CellTraced
     | SnapshotTaken

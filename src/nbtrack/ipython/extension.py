@@ -10,7 +10,7 @@ from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
-from nbtrack.capture.frameworks.observers import LIBRARIES, Observers
+from nbtrack.capture.frameworks.observers import LIBRARIES, READERS, Observers
 from nbtrack.config import Settings
 from nbtrack.errors import NbtrackError
 from nbtrack.ipython.deaths import LeftRuns
@@ -62,6 +62,9 @@ class Extension:
             shell.events.register(event, callback)
         shell.set_hook("complete_command", self.magics.complete, str_key="%track")
         calls = ObservedCalls(session)
+        if settings["data"]:
+            self.hooks.trained.training.fitted_on = session.recorder.data.fitted
+            self.observers.append(Observers(session.recorder.data, calls.failed, READERS))
         self.observers.append(Observers(self.hooks.trained.training, calls.failed, LIBRARIES))
         if settings["trackers"]:
             self.observers.append(Observers(calls, calls.failed))

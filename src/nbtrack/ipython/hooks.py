@@ -288,6 +288,7 @@ class CellHooks:
                 metrics=request.metrics,
                 is_metric=self.trained.is_metric(frame),
                 earlier=frame.earlier,
+                verification=int(settings["verification_rows"]),
             )
             self.trained.give(frame)
         finally:

@@ -128,6 +128,8 @@ class Keeper:
         for waiting in (intake.background, self._service.sampler.background):
             while waiting:
                 self._begin(self._finish(waiting.pop(0)))
+        if (file := self._service.data.next_file()) is not None:
+            self._begin(self._finish(file))
 
     def _sample(self) -> None:
         """See what open runs take of the machine. Whatever goes wrong there is no reason to stop answering."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from nbtrack.analysis.compare import describe_data
 from nbtrack.entities.graphs import LineageGraph, LineageSlice, Replay, Staleness
 from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Collection, Trash, Usage
+from nbtrack.entities.profiles import RunData
 from nbtrack.entities.runs import Comparison, Difference, RunDetail, RunStatus, RunTable
 from nbtrack.entities.search import SearchResult
 from nbtrack.entities.snapshots import NotebookDiff
 from nbtrack.entities.stores import StoreStatus
 from nbtrack.render.characters import visible
+from nbtrack.render.data import data_html, data_text
 from nbtrack.render.facts import (
     Facts,
     artifact_text,
@@ -111,6 +112,8 @@ def _body(content: object) -> str:
             return lines_html(stale_lines(content))
         case Replay():
             return lines_html(replay_lines(content))
+        case RunData():
+            return data_html(content)
         case list():
             return _models(content)
     raise TypeError(f"no HTML for {type(content).__name__}")
@@ -192,9 +195,7 @@ def _run(detail: RunDetail) -> str:
         "metrics", ((visible(k, 60), number(v, 6)) for k, v in row.metrics.items()), right=True
     )
     sections += _values("tags", ((visible(k, 60), visible(v, 200)) for k, v in row.tags.items()))
-    data = (
-        (visible(d.name, 60), visible(f"{describe_data(d)} · {d.type_name}", 120)) for d in detail.datasets
-    )
+    data = ((visible(d.name, 60), data_text(d)) for d in detail.datasets)
     sections += _values("data", data)
     sections += _values("artifacts", ((visible(a.name, 60), artifact_text(a)) for a in detail.artifacts))
     for index, cell in enumerate(detail.cells, 1):

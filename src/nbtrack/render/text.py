@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from nbtrack.analysis.compare import describe_data
 from nbtrack.entities.graphs import LineageGraph, LineageSlice, Replay, Staleness
 from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Collection, Trash, Usage
+from nbtrack.entities.profiles import RunData
 from nbtrack.entities.runs import Comparison, Difference, RunDetail, RunStatus, RunTable
 from nbtrack.entities.search import SearchResult
 from nbtrack.entities.snapshots import NotebookDiff
 from nbtrack.entities.stores import StoreStatus
 from nbtrack.render.characters import visible
+from nbtrack.render.data import data_lines, data_text
 from nbtrack.render.facts import (
     artifact_text,
     difference_cells,
@@ -76,6 +77,8 @@ def _lines(content: object, width: int, now: datetime | None) -> list[Text]:
             return _run(content, width, now)
         case Comparison():
             return _comparison(content, width)
+        case RunData():
+            return data_lines(content, width)
         case NotebookDiff():
             return diff_lines(content)
         case SearchResult():
@@ -154,9 +157,7 @@ def _run(detail: RunDetail, width: int, now: datetime | None) -> list[Text]:
         "metrics", [(visible(name, 60), number(v, 6)) for name, v in row.metrics.items()], right=True
     )
     lines += _values("tags", [(visible(name, 60), visible(v, 200)) for name, v in row.tags.items()])
-    data = [
-        (visible(d.name, 60), visible(f"{describe_data(d)} · {d.type_name}", 120)) for d in detail.datasets
-    ]
+    data = [(visible(d.name, 60), data_text(d)) for d in detail.datasets]
     lines += _values("data", data)
     lines += _values("artifacts", [(visible(a.name, 60), artifact_text(a)) for a in detail.artifacts])
     for index, cell in enumerate(detail.cells, 1):

@@ -9,6 +9,7 @@ from nbtrack.entities.graphs import LineageGraph, LineageSlice, Replay, Stalenes
 from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Collection, Trash, Usage
+from nbtrack.entities.profiles import RunData
 from nbtrack.entities.runs import Comparison, RunDetail, RunTable
 from nbtrack.entities.search import SearchResult
 from nbtrack.entities.snapshots import NotebookDiff
@@ -17,6 +18,7 @@ from nbtrack.entities.stores import StoreStatus
 Shown: TypeAlias = (
     RunTable
     | RunDetail
+    | RunData
     | Comparison
     | NotebookDiff
     | SearchResult
@@ -40,10 +42,11 @@ Shown: TypeAlias = (
 class View:
     """One answer of the command tree.
 
-    ``kind`` is ``runs``, ``run``, ``comparison``, ``diff``, ``search``, ``model``, ``models``, ``status``, ``trash``,
-    ``collection``, ``usage``, ``verification``, ``repair``, ``lineage``, ``slice``, ``stale``, ``replay``, ``text`` (help
-    and sentences) or ``json`` (the content is JSON text, to be printed as it is). Each of ``hints`` is a line that says
-    what to do next. ``exit_status`` is that of the command in a terminal. ``verdict`` belongs to a run.
+    ``kind`` is ``runs``, ``run``, ``data``, ``comparison``, ``diff``, ``search``, ``model``, ``models``, ``status``,
+    ``trash``, ``collection``, ``usage``, ``verification``, ``repair``, ``lineage``, ``slice``, ``stale``, ``replay``,
+    ``text`` (help and sentences) or ``json`` (the content is JSON text, to be printed as it is). Each of ``hints`` is
+    a line that says what to do next. ``exit_status`` is that of the command in a terminal. ``verdict`` belongs to a
+    run.
     """
 
     kind: str

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nbtrack.service.backups import Backups
     from nbtrack.service.bundles import Bundles
     from nbtrack.service.curation import Curation
+    from nbtrack.service.data import Data
     from nbtrack.service.deaths import Obituary
     from nbtrack.service.intake import Intake
     from nbtrack.service.lineage import Lineage
@@ -71,6 +72,7 @@ class Service:
     store: Store
     intake: Intake
     runs: Runs
+    data: Data
     snapshots: Snapshots
     models: Models
     status: Status
@@ -98,6 +100,7 @@ class Service:
         """The use cases of a noun, by the name that operations use."""
         nouns = {
             "runs": self.runs,
+            "data": self.data,
             "snapshots": self.snapshots,
             "models": self.models,
             "store": self.status,
@@ -122,6 +125,7 @@ def open_service(store: Store, keeper: str) -> Service:
     from nbtrack.service.backups import Backups
     from nbtrack.service.bundles import Bundles
     from nbtrack.service.curation import Curation
+    from nbtrack.service.data import Data
     from nbtrack.service.deaths import Obituary
     from nbtrack.service.intake import Intake
     from nbtrack.service.lineage import Lineage
@@ -147,6 +151,7 @@ def open_service(store: Store, keeper: str) -> Service:
         store=store,
         intake=intake,
         runs=runs,
+        data=Data(store, runs),
         snapshots=Snapshots(store, runs),
         models=models,
         status=status,

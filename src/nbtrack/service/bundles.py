@@ -37,6 +37,7 @@ class Bundles:
         experiment: str | None = None,
         name: str | None = None,
         force: bool = False,
+        rows: bool = False,
     ) -> Deferred:
         """Write runs with all that they need to the file `path`; others go on meanwhile.
 
@@ -56,6 +57,8 @@ class Bundles:
             What this store calls itself from now on towards others; by default its machine's name.
         force
             Whether a file at `path` is replaced.
+        rows
+            Whether the rows of input that were kept with models are written too.
 
         Raises
         ------
@@ -93,7 +96,7 @@ class Bundles:
                     ended = [
                         run for run in chosen if snapshot.runs.has(run) and not snapshot.trash.running([run])
                     ]
-                    contents = StoreContents(snapshot, ended, versions)
+                    contents = StoreContents(snapshot, ended, versions, rows=rows)
                     with appearing_file(target, force) as file:
                         digest = write_bundle(file, contents)
                         size = file.seek(0, 2)

@@ -24,13 +24,14 @@ from nbtrack.entities.bundles import (
     SeriesDocument,
 )
 from nbtrack.entities.lineage import EFFECTS
-from nbtrack.entities.runs import Dataset, RunStatus
+from nbtrack.entities.runs import Dataset, DataSource, RunStatus
 from nbtrack.entities.surroundings import PARTS
 from nbtrack.store.audit import GENESIS, line_digest
 from nbtrack.store.bundle_contents import Contents, content_of_run
 from nbtrack.store.checks import series_problem
 from nbtrack.store.metrics import LARGE, SMALL
 from nbtrack.store.points import checked
+from nbtrack.store.profiles import dataset_of
 from nbtrack.store.values import to_sql
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -143,6 +144,7 @@ def _check_run(look: _Look, run: RunDocument, points: bytes) -> None:
         _require(bool(item.name) and item.size >= 0, f"{of} has an artifact that cannot be")
     for name, content in run.datasets.items():
         _check_dataset(of, name, content)
+    _require(run.profiles.keys() <= run.datasets.keys(), f"{of} has a profile of no data")
     for snapshot in run.snapshots:
         _require(_is_id(snapshot.id), f"{of} has a snapshot without an id")
         _require(0 < len(snapshot.process) <= 200, f"{of} has a snapshot of no process")
@@ -163,7 +165,7 @@ def _name(look: _Look, digest: str) -> None:
 def _check_dataset(of: str, name: str, content: dict[str, Any]) -> None:
     known = {item.name for item in fields(Dataset)}
     try:
-        dataset = Dataset(**content)
+        dataset = dataset_of(content)
     except TypeError:
         raise Refusal(f"{of} has data that is described in another way") from None
     holds = (
@@ -175,6 +177,10 @@ def _check_dataset(of: str, name: str, content: dict[str, Any]) -> None:
         and _is_list(dataset.columns, str)
         and isinstance(dataset.fingerprint, str | None)
         and isinstance(dataset.sampled, bool)
+        and isinstance(dataset.role, str)
+        and isinstance(dataset.schema, dict)
+        and _is_list([*dataset.schema, *dataset.schema.values()], str)
+        and all(map(_is_source, dataset.sources))
     )
     _require(holds, f"{of} has data that is described in another way")
 
@@ -197,6 +203,15 @@ def _check_surroundings(of: str, run: RunDocument) -> None:
             whole and all(0 <= second < _MOST_SECONDS for second in item.seconds),
             f"{of} has a sampled series that is not whole",
         )
+
+
+def _is_source(source: DataSource) -> bool:
+    texts = (source.place, source.query, source.stamp)
+    return (
+        _is_list([source.kind, source.function, source.link], str)
+        and all(isinstance(text, str | None) for text in texts)
+        and isinstance(source.arguments, dict | None)
+    )
 
 
 def _is_list(value: object, kind: type) -> bool:
@@ -263,6 +278,8 @@ def _check_execution(look: _Look, execution: ExecutionDocument) -> None:
     if execution.outputs is not None:
         _name(look, execution.outputs)
         look.outputs.add(execution.outputs)
+    for item in execution.data:
+        _check_dataset(of, item.data.get("name", ""), item.data)
     if execution.trace is not None:
         place = execution.trace.place
         _require(place is None or _is_id(place), f"{of} ran inside of one without an id")

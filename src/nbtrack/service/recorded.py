@@ -20,6 +20,7 @@ from nbtrack.service.revisions import Repositories, Repository
 from nbtrack.store import journal
 from nbtrack.store.database import Store
 from nbtrack.store.processes import environment_of
+from nbtrack.store.profiles import can_be_whole, dataset_of
 
 GIT_DELAY = 60_000_000_000
 """A journal that is read later than this (ns) after a run's start can no longer tell the git state that the run saw."""
@@ -67,6 +68,7 @@ class Recorded:
             records.TagsSet: lambda record: store.runs.set_tags(record.run, record.tags),
             records.ArtifactSaved: self._artifact,
             records.DatasetsSeen: self._datasets,
+            records.DataRead: self._data_read,
             records.CellExecuted: self._cell,
             records.CellTraced: lambda record: store.executions.add_trace(record),
             records.SnapshotTaken: self._snapshot,
@@ -211,7 +213,17 @@ class Recorded:
 
     def _datasets(self, record: records.DatasetsSeen) -> None:
         for dataset in record.datasets:
-            self._store.artifacts.add_dataset(record.run, dataset["name"], dataset)
+            content = {key: value for key, value in dataset.items() if key != "profile"}
+            self._store.artifacts.add_dataset(record.run, dataset["name"], content, dataset.get("profile"))
+
+    def _data_read(self, record: records.DataRead) -> None:
+        if not self._store.profiles.add_read(record):
+            return
+        python = self._store.executions.executable(record.execution)
+        for item in record.datasets:
+            data = dataset_of(item)
+            if python is not None and can_be_whole(data):
+                self._store.profiles.want(data, python)
 
     def _cell(self, record: records.CellExecuted) -> None:
         outputs = record.outputs

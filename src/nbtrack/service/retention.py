@@ -165,6 +165,7 @@ class Collector:
         with self._slice(rules):
             self._retention.forget_environments()
             self._retention.forget_facts()
+            self._store.profiles.forget_unused()
             self._retention.mark_orphans(now)
         yield
         if self._store.held:

@@ -8,6 +8,7 @@ import apsw
 
 from nbtrack.entities.records import ArtifactSaved
 from nbtrack.entities.runs import Artifact, Dataset
+from nbtrack.store.profiles import dataset_of
 from nbtrack.store.values import encodable, load
 
 
@@ -58,14 +59,18 @@ class Artifacts:
             for name, kind, form, size, digest, type_name, params, note in rows
         ]
 
-    def add_dataset(self, run: str, name: str, content: dict[str, object]) -> None:
-        """Remember data that a run read."""
+    def add_dataset(
+        self, run: str, name: str, content: dict[str, object], profile: dict[str, object] | None = None
+    ) -> None:
+        """Remember data that a run read; a profile that is known already is not lost by data without one."""
         self._connection.execute(
-            "INSERT OR REPLACE INTO datasets (run_id, name, content) VALUES (?, ?, ?)",
-            (run, encodable(name), json.dumps(content)),
+            "INSERT INTO datasets (run_id, name, content, profile) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (run_id, name) DO UPDATE SET content = excluded.content,"
+            " profile = coalesce(excluded.profile, profile)",
+            (run, encodable(name), json.dumps(content), None if profile is None else json.dumps(profile)),
         )
 
     def datasets(self, run: str) -> list[Dataset]:
         """The data that a run read."""
         rows = self._connection.execute("SELECT content FROM datasets WHERE run_id = ? ORDER BY name", (run,))
-        return [Dataset(**load(content)) for (content,) in rows]
+        return [dataset_of(load(content)) for (content,) in rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -66,7 +67,12 @@ class StoreContents:
     """Some runs of a store, read in one transaction of its reader."""
 
     def __init__(
-        self, store: Store, runs: Iterable[str], versions: set[tuple[str, int]] | None = None
+        self,
+        store: Store,
+        runs: Iterable[str],
+        versions: set[tuple[str, int]] | None = None,
+        *,
+        rows: bool = True,
     ) -> None:
         """Choose what to carry.
 
@@ -78,12 +84,15 @@ class StoreContents:
             The ids of runs that have ended.
         versions
             The model versions; None: all that came of the runs.
+        rows
+            Whether the rows of input that were kept with models are carried too.
         """
         self._store = store
         self._documents = RunDocuments(store)
         self._registry = RegistryDocuments(store.connection)
         self._runs = sorted(runs)
         self._versions = versions
+        self._rows = rows
         self._named: dict[str, set[str]] = {}
 
     @cached_property
@@ -108,6 +117,9 @@ class StoreContents:
     def run(self, run: str) -> RunDocument:
         """A run."""
         document = self._documents.read(run)
+        if not self._rows:
+            kept = [item for item in document.artifacts if item.kind != "verification"]
+            document = replace(document, artifacts=kept)
         self._named[run] = set(content_of_run(document))
         return document
 

@@ -27,6 +27,7 @@ from nbtrack.store.models import Models
 from nbtrack.store.names import Names
 from nbtrack.store.origins import Origins
 from nbtrack.store.processes import is_alive
+from nbtrack.store.profiles import Profiles
 from nbtrack.store.runs import Runs
 from nbtrack.store.search import Search
 from nbtrack.store.surroundings import file_system, is_of_a_network
@@ -52,6 +53,7 @@ class Store:
         self.curation = Curation(self.connection, names)
         self.metrics = Metrics(self.connection, names)
         self.artifacts = Artifacts(self.connection)
+        self.profiles = Profiles(self.connection)
         self.executions = Executions(self.connection, self.blobs)
         self.facts = Facts(self.connection)
         self.models = Models(self.connection, self.metrics)

@@ -94,6 +94,17 @@ class Executions:
         )
         return Trace.from_plain(load(row[0])) if row else None
 
+    def executable(self, execution: str) -> str | None:
+        """The interpreter that an execution ran in."""
+        row: Any = next(
+            self._connection.execute(
+                "SELECT executable FROM processes WHERE id = (SELECT process FROM executions WHERE id = ?)",
+                (execution,),
+            ),
+            None,
+        )
+        return str(row[0]) if row else None
+
     def process_of(self, run: str) -> str | None:
         """The process that executed the last cell of a run."""
         return self._process("run_id = ? ORDER BY started DESC, id DESC", run)

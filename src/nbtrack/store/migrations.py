@@ -15,6 +15,7 @@ from nbtrack.store.executions import TRACES
 from nbtrack.store.facts import FACTS
 from nbtrack.store.foundation import FOUNDATION
 from nbtrack.store.origins import ORIGINS
+from nbtrack.store.profiles import DATA
 from nbtrack.store.search_schema import SEARCH
 
 Step = str | Callable[[apsw.Connection], None]
@@ -35,6 +36,7 @@ MIGRATIONS: list[tuple[str, Step]] = [
     ("0008_deaths", DEATHS),
     ("0009_traces", TRACES),
     ("0010_facts", FACTS),
+    ("0011_data", DATA),
 ]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from nbtrack.entities.bundles import (
     ArtifactDocument,
+    DataDocument,
     EnvironmentDocument,
     ExecutionDocument,
     FactDocument,
@@ -19,11 +21,19 @@ from nbtrack.entities.bundles import (
     UseDocument,
 )
 from nbtrack.entities.lineage import Trace
-from nbtrack.entities.records import ArtifactSaved, CellTraced, EnvironmentSeen, RunStarted, SnapshotTaken
+from nbtrack.entities.records import (
+    ArtifactSaved,
+    CellTraced,
+    DataRead,
+    EnvironmentSeen,
+    RunStarted,
+    SnapshotTaken,
+)
 from nbtrack.entities.runs import Revision
 from nbtrack.entities.surroundings import PARTS, Fact, Use
 from nbtrack.store.database import Store
 from nbtrack.store.metrics import Summary
+from nbtrack.store.profiles import plain_of
 
 
 class RunDocuments:
@@ -34,6 +44,7 @@ class RunDocuments:
         self._runs = store.runs
         self._metrics = store.metrics
         self._artifacts = store.artifacts
+        self._profiles = store.profiles
         self._executions = store.executions
         self._facts = store.facts
         self._origins = store.origins
@@ -88,6 +99,7 @@ class RunDocuments:
                 for fact in self._facts.of_run(run, part)
             ],
             use=self._use(run),
+            profiles={item.data.name: item.profile for item in self._profiles.of_run(run) if item.profile},
         )  # fmt: skip
 
     def _use(self, run: str) -> UseDocument | None:
@@ -131,13 +143,17 @@ class RunDocuments:
             " ORDER BY started, id",
             (process, until, json.dumps(list(runs))),
         )
-        names = [name for name in ExecutionDocument.__dataclass_fields__ if name != "trace"]
+        names = [name for name in ExecutionDocument.__dataclass_fields__ if name not in ("trace", "data")]
         return ProcessDocument(
             process=process,
             executions=[
                 ExecutionDocument(
                     **dict(zip(names, row, strict=True)),
                     trace=None if content is None else Trace.from_plain(json.loads(content)),
+                    data=[
+                        DataDocument(data=plain_of(item.data), profile=item.profile)
+                        for item in self._profiles.read_by(row[0])
+                    ],
                 )
                 for *row, content in rows
             ],
@@ -252,7 +268,8 @@ class RunDocuments:
                 item.digest,
             )
         for name, content in document.datasets.items():
-            self._artifacts.add_dataset(run, name, content)
+            profile = document.profiles.get(name)
+            self._artifacts.add_dataset(run, name, content, None if profile is None else asdict(profile))
         for snapshot in document.snapshots:
             taken = SnapshotTaken(
                 snapshot=snapshot.id,
@@ -301,6 +318,10 @@ class RunDocuments:
             )
             if self._connection.changes():
                 added.append(item)
+                if item.data:
+                    self._profiles.add_read(
+                        DataRead(execution=item.id, datasets=[*map(_as_recorded, item.data)])
+                    )
                 if item.trace is not None:
                     self._executions.add_trace(CellTraced(execution=item.id, trace=item.trace.to_plain()))
         return added
@@ -322,6 +343,10 @@ def extent(document: RunDocument) -> tuple[int, int, int]:
         + (sum(len(item.values) for item in document.use.series) if document.use else 0),
         document.ended or 0,
     )
+
+
+def _as_recorded(item: DataDocument) -> dict[str, Any]:
+    return item.data if item.profile is None else {**item.data, "profile": asdict(item.profile)}
 
 
 def _summary(series: SeriesDocument) -> Summary:

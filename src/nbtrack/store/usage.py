@@ -95,7 +95,12 @@ class Usage:
 
     def datasets(self) -> tuple[int, int]:
         """The bytes and the number of descriptions of data."""
-        size, count = self._all("SELECT sum(length(content)), count(*) FROM datasets")[0]
+        size, count = self._all(
+            "SELECT sum(size), sum(count) FROM ("
+            "SELECT sum(length(content) + coalesce(length(profile), 0)) AS size, count(*) AS count FROM datasets"
+            " UNION ALL SELECT sum(length(content)), count(*) FROM cell_data"
+            " UNION ALL SELECT sum(length(request) + coalesce(length(profile), 0)), 0 FROM file_profiles)"
+        )[0]
         return size or 0, count
 
     def rows_of_blobs(self) -> int:

@@ -17,7 +17,7 @@ def observe(module: ModuleType, training: Training, patches: Patches) -> None:
     """Watch the module ``catboost.core``."""
 
     def fits(args: tuple[Any, ...], named: dict[str, Any]) -> Closing | None:
-        return training.fitting(args[0], argument(args, named, 1, "X"))
+        return training.fitting(args[0], argument(args, named, 1, "X"), argument(args, named, 2, "y"))
 
     def makes(args: tuple[Any, ...], named: dict[str, Any]) -> Closing | None:
         return training.making(args[0], argument(args, named, 1, "X"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.machinery
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from types import ModuleType
@@ -25,6 +26,7 @@ class ImportWatch(MetaPathFinder):
 
     def __init__(self, wanted: Mapping[str, Callable[[ModuleType], object]]) -> None:
         self._wanted = dict(wanted)
+        self._local = threading.local()
 
     def begin(self) -> None:
         """Watch from now on."""
@@ -49,8 +51,17 @@ class ImportWatch(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """Where the others find a wanted module, with a loader that tells of it."""
-        if fullname not in self._wanted:
+        if fullname not in self._wanted or getattr(self._local, "finding", None) == fullname:
             return None
+        self._local.finding = fullname  # another watch asks this one for what both want
+        try:
+            return self._find(fullname, path, target)
+        finally:
+            self._local.finding = None
+
+    def _find(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None
+    ) -> importlib.machinery.ModuleSpec | None:
         for finder in sys.meta_path:
             find = None if finder is self else getattr(finder, "find_spec", None)
             spec = find(fullname, path, target) if find is not None else None

@@ -32,12 +32,28 @@ LIBRARIES: Final = {
 }
 """The module of this package that observes what a library trains, by the library's own module."""
 
+READERS: Final = {
+    "pandas": "pandas",
+    "polars": "polars",
+    "numpy": "numpy",
+    "pyarrow.csv": "pyarrow",
+    "pyarrow.parquet": "pyarrow",
+    "pyarrow.feather": "pyarrow",
+    "pyarrow.json": "pyarrow",
+    "pyarrow.orc": "pyarrow",
+    "sklearn.datasets": "sklearn_datasets",
+    "sklearn.model_selection": "sklearn_datasets",
+}
+"""The module of this package that observes what a library reads, by the library's own module."""
+
 
 class Observers:
     """Observes the libraries of this process from `begin` to `end`, whether they are imported before or after.
 
     Parameters
     ----------
+    leaves
+        The module of this package that observes a library, by the library's own module.
     sink
         Takes what was observed; what it must be the leaves say.
     failed

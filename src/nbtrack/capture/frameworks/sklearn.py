@@ -40,10 +40,11 @@ def observe(module: ModuleType, training: Training, patches: Patches) -> None:
 
 def _estimators(module: ModuleType, training: Training, patches: Patches) -> None:
     def fits(args: tuple[Any, ...], named: dict[str, Any]) -> Closing | None:
-        return training.fitting(args[0], argument(args, named, 1, "X"))
+        return training.fitting(args[0], argument(args, named, 1, "X"), argument(args, named, 2, "y"))
 
     def fits_more(args: tuple[Any, ...], named: dict[str, Any]) -> Closing | None:
-        return training.fitting(args[0], argument(args, named, 1, "X"), more=True)
+        data, target = argument(args, named, 1, "X"), argument(args, named, 2, "y")
+        return training.fitting(args[0], data, target, more=True)
 
     def makes(args: tuple[Any, ...], named: dict[str, Any]) -> Closing | None:
         return training.making(args[0], argument(args, named, 1, "X"))
@@ -89,7 +90,7 @@ def _cross_validating(
                 _folds(default if what == "score" else what, values, fit)
 
     model, data = argument(args, named, 0, "estimator"), argument(args, named, 1, "X")
-    return training.fitting(model, data, read=read)
+    return training.fitting(model, data, argument(args, named, 2, "y"), read=read)
 
 
 def _folds(what: str, values: Any, fit: Fit) -> None:
