@@ -134,6 +134,23 @@ def test_an_honest_run_is_told_so_and_one_out_of_order_too(shared: Any) -> None:
     assert "honesty" in notebook.run("%track show out-1").displays[-1]["text/plain"]
 
 
+def test_what_an_import_does_is_not_the_doing_of_the_cell(shared: Any) -> None:
+    folder = shared.folder
+    (folder / "draws.py").write_text("import random\nrandom.random()\n")
+    source = "%%track quiet\nimport draws\nimport importlib.metadata as m\nlimit = len(m.version('numpy'))"
+    answer = shared.run(source, "import")
+    assert answer.status == "ok", answer
+    client = nbtrack.open(folder)
+    run = client.runs.get("quiet-1")
+    files = [edge.key for edge in client.lineage("quiet-1").graph.edges if edge.kind is EdgeKind.FILE]
+    assert files == [f"file:{(folder / 'draws.py').resolve()}"]
+    lines = {line.question: line.answer for line in run.verdict().lines}
+    assert lines["random numbers seeded"] is Answer.OK
+    shared.run("%%track loud\nimport random, draws as d, json.tool\nvalue = random.random()", "draw")
+    lines = {line.question: line.answer for line in nbtrack.open(folder).runs.get("loud-1").verdict().lines}
+    assert lines["random numbers seeded"] is Answer.NO
+
+
 def test_a_slice_gives_the_same_again_in_a_clean_kernel(shared: Any) -> None:
     notebook, folder = shared, shared.folder
     pytest.importorskip("nbclient")

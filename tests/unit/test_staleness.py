@@ -112,6 +112,8 @@ def test_what_libraries_draw_while_they_are_imported_needs_no_seed() -> None:
     session.run("a", "import lib", writes="lib", defined={"lib": "module"}, **drawn)
     target = session.run("b", "y = lib.f()", reads="lib", writes="y")
     assert session.verdict(target)["random numbers seeded"] == (Answer.OK, "it drew none")
+    target = session.run("c", "z = random()", writes="z", **drawn)
+    assert session.verdict(target)["random numbers seeded"][0] is Answer.NO
 
 
 def test_a_seed_on_the_way_to_the_draw_counts_wherever_it_stands_in_its_cell() -> None:

@@ -115,7 +115,7 @@ def _seeded(graph: Graph, needed: Sequence[int]) -> VerdictLine:
         for place in needed
         if not _only_imports(graph, place)
         for edge in graph.inputs[place]
-        if edge.kind is EdgeKind.RANDOM
+        if edge.kind is EdgeKind.RANDOM and edge.key not in graph.steps[place].trace.unsure  # an import drew
     }
     if loose := [key[7:] for key, place in last.items() if not _is_seeded(graph, place, key)]:
         return _line(question, Answer.NO, f"it drew from {_listed(loose)}, which no cell had seeded")

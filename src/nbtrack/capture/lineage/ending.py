@@ -7,7 +7,7 @@ import sys
 import time
 from itertools import compress
 from pathlib import Path
-from types import ModuleType
+from types import BuiltinFunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from nbtrack.capture.lineage import files
@@ -16,6 +16,7 @@ from nbtrack.capture.lineage.content import Walker
 from nbtrack.capture.lineage.kinds import identity, kind_of, module_of
 from nbtrack.capture.lineage.mutations import OVER, Known, Use, changed
 from nbtrack.capture.lineage.names import is_hidden, is_scalar
+from nbtrack.capture.params import loaded
 from nbtrack.entities.lineage import Trace
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _KINDS: Final = {"function": "function", "class": "class", "module": "module", "generator": "generator"}
 _NAMED: Final = 5
+_METHODS: Final = (MethodType, BuiltinFunctionType)
+_BY_IMPORT: Final = "a module that was imported may have drawn"
 
 
 class Ending:
@@ -241,6 +244,8 @@ class Ending:
             self._mutated[key] = None
             if key.startswith("random:"):
                 self._reads[key] = None
+        if "random:python" in self._mutated and self._drew_by_import():
+            self._unsure["random:python"] = _BY_IMPORT
         for key in self._started.references.hints.random & now.random.keys():
             self._reads[key] = None
         self._versions.update({key: _short(state) for key, state in now.random.items()})
@@ -252,6 +257,17 @@ class Ending:
             self._mutated["figure"] = None
             if before.figures:
                 self._reads["figure"] = None
+
+    def _drew_by_import(self) -> bool:
+        """Whether a module that was imported meanwhile must have drawn: the cell itself knows nothing of ``random``."""
+        if len(sys.modules) == self._started.modules:
+            return False
+        module, generator = sys.modules.get("random"), loaded("random", "_inst")
+        for name in {*self._started.reads, *self._started.references.stores}:
+            value = self._namespace.get(name)
+            if value is module or (type(value) in _METHODS and value.__self__ is generator):  # type: ignore[attr-defined]
+                return False
+        return True
 
     def _draws(self, name: str) -> bool:
         known = self._tracer.known.get(name)
