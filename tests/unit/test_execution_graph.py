@@ -132,6 +132,10 @@ def test_a_generator_that_comes_with_its_library_may_be_seeded_at_once() -> None
     found = graph(made(writes=["x"]), ("f()", first), unused, drawn, unused, drawn)
     assert found.backward([5]) == [1, 3, 5]
     assert found.inputs[1] == []
+    imported = graph(("import numpy as np\nN = 3\ndef f(): ...", first), drawn)
+    assert imported.backward([1]) == [1]
+    project = made(versions={"random:numpy": "a"}, reads=["file:/p/seeds.py"])
+    assert graph(("import seeds", project), drawn).backward([1]) == [0, 1]
 
 
 def test_an_option_leaves_the_other_options_as_they_were() -> None:

@@ -22,6 +22,7 @@ from nbtrack.analysis.sources import (
     is_only_looking,
     magics_needed,
     names_of_source,
+    only_binds,
     seeded,
 )
 from nbtrack.entities.graphs import EdgeKind
@@ -33,6 +34,14 @@ BY_COMMAND = "a program that it started may have written the file"
 
 _AMBIENT = ("env:", "option:", "module:")
 _AMBIENT_WHOLE = ("cwd", "sys.path")
+_KINDS = {
+    "random": EdgeKind.RANDOM,
+    "file": EdgeKind.FILE,
+    "Out": EdgeKind.OUTPUT,
+    "env": EdgeKind.AMBIENT,
+    "option": EdgeKind.AMBIENT,
+    "module": EdgeKind.AMBIENT,
+}
 _GIVEN = re.compile(r"get_ipython|display|In|Out|exit|quit|_+|_i*\d*|__\w+__|__session__|__vsc_ipynb_file__")
 _GROUPS = ("option:", "module:", "random:")
 """Keys that stand for many values: setting one of them leaves the others as they were."""
@@ -223,14 +232,10 @@ class Graph:
 
 
 def _kind(key: str) -> EdgeKind:
-    for prefix, kind in (
-        ("random:", EdgeKind.RANDOM),
-        ("file:", EdgeKind.FILE),
-        ("Out:", EdgeKind.OUTPUT),
-    ):
-        if key.startswith(prefix):
-            return kind
-    return EdgeKind.AMBIENT if is_ambient(key) else EdgeKind.VARIABLE
+    prefix, colon, _ = key.partition(":")
+    if not colon:
+        return EdgeKind.AMBIENT if key in _AMBIENT_WHOLE else EdgeKind.VARIABLE
+    return _KINDS.get(prefix, EdgeKind.VARIABLE)
 
 
 def _tops(executed: Sequence[tuple[CellExecution, Trace | None]]) -> list[tuple[CellExecution, str]]:
@@ -300,12 +305,16 @@ def _with_source(trace: Trace, source: str) -> Trace:
 def _with_generators(step: Step, known: set[str]) -> Step:
     """The step with what it did to the generators of random numbers; ``known`` are those of the steps before it.
 
-    A generator that a cell brings with its library has no state before it that it could be compared with: the cell may have
-    seeded it or drawn from it. One that a cell seeds first is written: what was drawn before does not matter any more.
+    A generator that a cell brings with its library has no state before it that it could be compared with: a cell that does
+    more than import libraries and bind may have seeded it or drawn from it. One that a cell seeds first is written: what was
+    drawn before does not matter any more.
     """
     trace = step.trace
     brought = [key for key in trace.versions if key.startswith("random:") and key not in known]
     known.update(brought)
+    own_modules = any(key.startswith("file:") and key.endswith(".py") for key in trace.reads)
+    if brought and only_binds(step.execution.source) and not own_modules:
+        brought = []
     changed = dict.fromkeys([*trace.mutated, *brought])
     begun = seeded(step.execution.source).intersection(changed)
     return replace(

@@ -81,6 +81,8 @@ def magics_needed(source: str) -> bool:
 @functools.lru_cache(maxsize=1024)
 def seeded(source: str) -> frozenset[str]:
     """The generators (``random:numpy`` and so on) that a cell seeds before it does anything that could draw from them."""
+    if "seed" not in source:
+        return frozenset()
     try:
         body = ast.parse(_NOT_PYTHON.sub("", source)).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -96,6 +98,16 @@ def seeded(source: str) -> frozenset[str]:
         elif not (_is_fixed(call) or _only_binds(statement)):
             break
     return frozenset(found)
+
+
+@functools.lru_cache(maxsize=1024)
+def only_binds(source: str) -> bool:
+    """Whether a cell only imports, defines and gives names to fixed values."""
+    try:
+        body = ast.parse(_NOT_PYTHON.sub("", source)).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return all(map(_only_binds, body))
 
 
 def may_seed(source: str, key: str) -> bool:
