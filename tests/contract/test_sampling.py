@@ -17,6 +17,7 @@ from nbtrack.entities.ids import new_id
 from nbtrack.entities.processes import ProcessIdentity
 from nbtrack.entities.surroundings import Use
 from nbtrack.errors import NotFound
+from nbtrack.render.facts import cell_title
 from nbtrack.service import sampling
 from nbtrack.service.sampling import Sampler
 from nbtrack.store import gpus, machine
@@ -77,6 +78,7 @@ def test_an_open_run_is_sampled_until_it_ends(
         sampler.look()
         time.sleep(0.05)
     assert sampler.follows == 1
+    assert sampler.state().startswith("1 of 1 open run")
     end(owned, run)
     sampler.look()
     assert sampler.follows == 0
@@ -140,6 +142,8 @@ def test_a_process_elsewhere_or_gone_is_not_followed(owned: OwnedStore, busy: in
     sampler = Sampler(owned.store)
     sampler.look()
     assert sampler.follows == 0
+    assert sampler.state().startswith("0 of 2 open runs")
+    assert "open runs" in owned.service.status.status().sampling
 
 
 def test_workers_count_with_the_process_that_started_them() -> None:
@@ -206,3 +210,13 @@ def test_the_parts_of_a_run_add_up() -> None:
     one, other = Use(span=1, cpu=0.5, memory=10), Use(span=2, cpu=2, memory=7, gpu_memory=3)
     assert add(None, one) == one
     assert add(one, other) == Use(span=3, cpu=2.5, memory=10, gpu_memory=3)
+
+
+def test_a_cell_that_drove_the_memory_up_says_so(owned: OwnedStore) -> None:
+    run = owned.run()
+    owned.trace(owned.execute("block = make()", run), peak_memory=412_000_000)
+    owned.execute("x = 1", run)
+    detail = owned.service.runs.get(run)
+    assert [cell.peak_memory for cell in detail.cells] == [412_000_000, None]
+    assert cell_title(detail.cells[0], 1, 2) == "cell 1 of 2 · memory rose to 412 MB"
+    assert cell_title(detail.cells[1], 2, 2) == "cell 2 of 2"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbtrack.analysis.changes import changes
-from nbtrack.analysis.compare import compare
+from nbtrack.analysis.compare import compare, differing_modules
 from nbtrack.analysis.directions import better_when
 from nbtrack.analysis.lines import line_diff
 from nbtrack.analysis.values import same
@@ -21,6 +21,7 @@ from nbtrack.entities.runs import (
     RunRow,
     RunStatus,
 )
+from nbtrack.entities.surroundings import Module, Surroundings
 
 
 @pytest.mark.parametrize(
@@ -191,6 +192,44 @@ def test_code_meets_by_cell_id_else_by_position() -> None:
         Difference(name="cell 2", values=["b", "c"], present=[True, True])
     ]
     assert code([cell("first try", "x"), cell("a", "x")], [cell("a", "x")]) == []
+
+
+def test_surroundings_are_compared_where_they_are_known_of_all_runs() -> None:
+    old = Surroundings(
+        hardware={"cores": "8"},
+        variables={"OMP_NUM_THREADS": "1"},
+        remotes={"origin": "a"},
+        arguments="--lr 1",
+    )
+    new = Surroundings(
+        hardware={"cores": "4"},
+        variables={"OMP_NUM_THREADS": "2"},
+        remotes={"origin": "b"},
+        diff="blake2b-256:abcdef0123",
+    )
+    seen = Revision(commit="c", branch="main", dirty=False)
+    pair = detail("a", surroundings=old, revision=seen), detail("b", surroundings=new, revision=seen)
+    assert {row.name: row.values for row in compare(pair).environment} == {
+        "cores": ["8", "4"],
+        "OMP_NUM_THREADS": ["1", "2"],
+        "git remote origin": ["a", "b"],
+        "uncommitted diff": [None, "abcdef01"],
+        "arguments": ["--lr 1", None],
+    }
+    assert compare([pair[0], detail("c", revision=seen)]).environment == [
+        Difference(name="git remote origin", values=["a", None], present=[True, False])
+    ]
+
+
+def test_modules_that_all_runs_have_are_compared_by_their_sources() -> None:
+    def imported(**digests: str) -> RunDetail:
+        modules = [Module(name=name, path=f"{name}.py", digest=digest) for name, digest in digests.items()]
+        return detail("a", surroundings=Surroundings(modules=modules))
+
+    runs = imported(same="s", changed="one", alone="x"), imported(same="s", changed="two")
+    assert [row.name for row in differing_modules(runs)] == ["changed"]
+    (row,) = compare(runs, {"one": "A = 1", "two": "A = 2"}).code
+    assert (row.name, row.values) == ("module changed", ["A = 1", "A = 2"])
 
 
 def test_a_run_compared_with_itself_differs_in_nothing() -> None:

@@ -96,7 +96,11 @@ export interface Dataset {
   sources: DataSource[];
 }
 
-/** One execution of one cell. `outcome` is `ok`, `error` or `interrupted`; `duration` in seconds. */
+/**
+ * One execution of one cell. `outcome` is `ok`, `error` or `interrupted`; `duration` in seconds.
+ *
+ * `peak_memory` is the most memory that the process had had until its end, in bytes, where the cell reached it.
+ */
 export interface CellExecution {
   id: string;
   cell_id: string | null;
@@ -107,6 +111,7 @@ export interface CellExecution {
   outcome: string;
   traceback: string | null;
   run_id: string | null;
+  peak_memory: number | null;
 }
 
 /** The state of the git repository that a run saw: `dirty` is None where it could not be told. */
@@ -390,7 +395,8 @@ export interface NotebookDiff {
  *
  * `waiting` is the size of what the journals hold and the store has not taken in, `waiting_age` how long the oldest
  * of it has waited; `orphans` counts processes that record and of which nothing can be known, on another host for
- * example. `problems` are about the content and ask for `nbtrack verify`; `warnings` are about the surroundings.
+ * example. `sampling` says of how many open runs the keeper sees what they take of the machine. `problems` are about
+ * the content and ask for `nbtrack verify`; `warnings` are about the surroundings.
  */
 export interface StoreStatus {
   path: string;
@@ -416,6 +422,7 @@ export interface StoreStatus {
   quarantined: number;
   keeper_memory: number;
   keeper_age: number;
+  sampling: string;
 }
 
 /** A copy of a store that was made and checked: `size` in bytes; `made` is ISO 8601 in UTC. */

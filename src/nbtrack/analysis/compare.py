@@ -33,7 +33,13 @@ def compare(details: Sequence[RunDetail], sources: Mapping[str, str] | None = No
         code=[*_code(details), *_modules(details, sources or {})],
         data=_data(details),
         packages=_differences([detail.packages for detail in details]),
-        environment=_differences([_environment(detail) for detail in details], in_order=True),
+        environment=_differences(
+            [
+                {**_environment(detail), **around}
+                for detail, around in zip(details, _around(details), strict=True)
+            ],
+            in_order=True,
+        ),
     )
 
 
@@ -179,12 +185,26 @@ def describe_data(data: Dataset, digits: int = 6) -> str:
     return " ".join(part for part in (shape, fingerprint, "(sampled)" if data.sampled else "") if part)
 
 
+def _around(details: Sequence[RunDetail]) -> list[dict[str, JSONValue]]:
+    """What runs ran in, part by part, as far as it is known of all of them: a quick run has not been looked at."""
+    found: list[dict[str, JSONValue]] = [{} for _ in details]
+    around = [detail.surroundings for detail in details]
+    if all(detail.revision.commit for detail in details):
+        for values, one in zip(found, around, strict=True):
+            values |= {f"git remote {name}": address for name, address in one.remotes.items()}
+            values |= {"uncommitted diff": one.diff.rpartition(":")[2][:8]} if one.diff else {}
+    if all(one.variables for one in around):
+        for values, one in zip(found, around, strict=True):
+            values |= one.variables
+            values |= {"arguments": one.arguments} if one.arguments else {}
+    if all(one.hardware for one in around):
+        for values, one in zip(found, around, strict=True):
+            values |= one.hardware
+    return found
+
+
 def _environment(detail: RunDetail) -> dict[str, JSONValue]:
     revision = detail.revision
     values: dict[str, JSONValue] = {"notebook": detail.row.notebook, "python": detail.python}
     values |= {"git commit": revision.commit and revision.commit[:12], "uncommitted changes": revision.dirty}
-    around = detail.surroundings
-    values |= {"uncommitted diff": around.diff and around.diff.rpartition(":")[2][:8]}
-    values |= {f"git remote {name}": address for name, address in around.remotes.items()}
-    values |= {"arguments": around.arguments, **around.hardware, **around.variables}
     return {name: value for name, value in values.items() if value is not None}

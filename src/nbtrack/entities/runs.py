@@ -119,7 +119,10 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellExecution:
-    """One execution of one cell. ``outcome`` is ``ok``, ``error`` or ``interrupted``; ``duration`` in seconds."""
+    """One execution of one cell. ``outcome`` is ``ok``, ``error`` or ``interrupted``; ``duration`` in seconds.
+
+    ``peak_memory`` is the most memory that the process had had until its end, in bytes, where the cell reached it.
+    """
 
     id: str
     cell_id: str | None
@@ -130,6 +133,7 @@ class CellExecution:
     outcome: str
     traceback: str | None = None
     run_id: str | None = None
+    peak_memory: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ class StoreStatus:
 
     ``waiting`` is the size of what the journals hold and the store has not taken in, ``waiting_age`` how long the oldest
     of it has waited; ``orphans`` counts processes that record and of which nothing can be known, on another host for
-    example. ``problems`` are about the content and ask for ``nbtrack verify``; ``warnings`` are about the surroundings.
+    example. ``sampling`` says of how many open runs the keeper sees what they take of the machine. ``problems`` are about
+    the content and ask for ``nbtrack verify``; ``warnings`` are about the surroundings.
     """
 
     path: str
@@ -37,6 +38,7 @@ class StoreStatus:
     quarantined: int = 0
     keeper_memory: int = 0
     keeper_age: float = 0.0
+    sampling: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from nbtrack.entities.models import ModelVersion, RegisteredModel
-from nbtrack.entities.runs import Artifact, Difference, RunDetail
+from nbtrack.entities.runs import Artifact, CellExecution, Difference, RunDetail
 from nbtrack.entities.stores import StoreStatus
 from nbtrack.entities.surroundings import Surroundings, Use
 from nbtrack.render.characters import visible
@@ -73,6 +73,12 @@ def _use(use: Use) -> str:
     return " · ".join(filter(None, [f"{size(use.memory)} of memory at most", cores, gpu]))
 
 
+def cell_title(cell: CellExecution, number: int, count: int) -> str:
+    """What a cell of a run is called: its place among `count`, and what it drove the memory to."""
+    title = "cell" if count == 1 else f"cell {number} of {count}"
+    return title + (f" · memory rose to {size(cell.peak_memory)}" if cell.peak_memory else "")
+
+
 def note_lines(note: str) -> list[str]:
     """A note as lines, of which the first says that it is one."""
     first, *others = visible(note, _MOST_OF_A_NOTE, keep="\n").split("\n")
@@ -136,6 +142,7 @@ def status_facts(status: StoreStatus) -> Facts:
         *waiting,
         *aside,
         ("keeper", keeper),
+        *([("sampling", visible(status.sampling, 200))] if status.sampling else []),
         ("versions", f"{libraries} · {visible(status.schema, 60)}"),
     ]
 

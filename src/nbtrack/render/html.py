@@ -19,6 +19,7 @@ from nbtrack.render.data import data_html, data_text
 from nbtrack.render.facts import (
     Facts,
     artifact_text,
+    cell_title,
     difference_cells,
     model_descriptions,
     model_facts,
@@ -199,7 +200,7 @@ def _run(detail: RunDetail) -> str:
     sections += _values("data", data)
     sections += _values("artifacts", ((visible(a.name, 60), artifact_text(a)) for a in detail.artifacts))
     for index, cell in enumerate(detail.cells, 1):
-        title = "cell" if len(detail.cells) == 1 else f"cell {index} of {len(detail.cells)}"
+        title = cell_title(cell, index, len(detail.cells))
         sections += [heading(title), source_html(cell.source, 60)]
     if detail.traceback:
         sections += [heading("traceback"), source_html("\n".join(detail.traceback.splitlines()[-20:]), 20)]

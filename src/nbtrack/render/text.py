@@ -19,6 +19,7 @@ from nbtrack.render.characters import visible
 from nbtrack.render.data import data_lines, data_text
 from nbtrack.render.facts import (
     artifact_text,
+    cell_title,
     difference_cells,
     model_descriptions,
     model_facts,
@@ -161,7 +162,7 @@ def _run(detail: RunDetail, width: int, now: datetime | None) -> list[Text]:
     lines += _values("data", data)
     lines += _values("artifacts", [(visible(a.name, 60), artifact_text(a)) for a in detail.artifacts])
     for index, cell in enumerate(detail.cells, 1):
-        title = "cell" if len(detail.cells) == 1 else f"cell {index} of {len(detail.cells)}"
+        title = cell_title(cell, index, len(detail.cells))
         lines += [line(), line(title, style="bold"), *source_lines(cell.source, _MOST_SOURCE_LINES)]
     if detail.traceback:
         last = [text for text in detail.traceback.splitlines() if text.strip()][-12:]

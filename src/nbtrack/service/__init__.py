@@ -143,7 +143,8 @@ def open_service(store: Store, keeper: str) -> Service:
     from nbtrack.service.verification import Verifier
 
     intake = Intake(store)
-    status = Status(store, keeper)
+    sampler = Sampler(store)
+    status = Status(store, keeper, sampler.state)
     runs = Runs(store, status.size)
     models = Models(store, runs)
     collector = Collector(store)
@@ -166,6 +167,6 @@ def open_service(store: Store, keeper: str) -> Service:
         retention=collector,
         space=Space(store, collector),
         deaths=Obituary(store),
-        sampler=Sampler(store),
+        sampler=sampler,
         lineage=Lineage(store, runs),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -115,6 +116,14 @@ class Sampler:
     def follows(self) -> int:
         """How many runs are open."""
         return len(self._followed)
+
+    def state(self) -> str:
+        """What is followed, in words."""
+        if taken(os.getpid()) is None:
+            return "none: this system does not show what a process takes"
+        running = self._store.runs.count_running()
+        followed = f"{self.follows} of {running} open run{'s' * (running != 1)}" if running else "no open run"
+        return followed + (", GPUs by nvidia-smi" if self._program is not None else "")
 
     def look(self) -> None:
         """Begin to follow what has begun, take the samples that are due, and write what was seen of what has ended."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from nbtrack.entities.stores import StoreStatus
@@ -28,8 +29,9 @@ LONG = 60.0
 class Status:
     """What may be asked about a store itself."""
 
-    def __init__(self, store: Store, keeper: str) -> None:
+    def __init__(self, store: Store, keeper: str, sampling: Callable[[], str]) -> None:
         self._store = store
+        self._sampling = sampling
         self._keeper = keeper
         self._began = time.monotonic()
         self._size = 0
@@ -91,6 +93,7 @@ class Status:
             quarantined=quarantined,
             keeper_memory=surroundings.memory(),
             keeper_age=time.monotonic() - self._began,
+            sampling=self._sampling(),
         )
 
 

@@ -158,10 +158,12 @@ class Executions:
 
     def of_run(self, run: str) -> list[CellExecution]:
         """The executions that belong to a run, in their order."""
-        rows = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM executions WHERE run_id = ? ORDER BY started, id", (run,)
+        rows: list[Any] = self._connection.execute(
+            f"SELECT {_COLUMNS}, (SELECT content ->> '$.peak_memory' FROM traces WHERE execution = executions.id)"
+            " FROM executions WHERE run_id = ? ORDER BY started, id",
+            (run,),
         ).fetchall()
-        return [self._entity(row) for row in rows]
+        return [self._entity(row, memory) for *row, memory in rows]
 
     def source_digests(self, run: str) -> list[str]:
         """The digests of the sources that a run executed, in their order."""
@@ -205,7 +207,7 @@ class Executions:
         )
         return SnapshotRecord(*row) if row else None
 
-    def _entity(self, row: Any) -> CellExecution:
+    def _entity(self, row: Any, peak_memory: int | None = None) -> CellExecution:
         identifier, cell_id, count, source, started, duration, outcome, traceback, run = row
         return CellExecution(
             id=identifier,
@@ -217,4 +219,5 @@ class Executions:
             outcome=outcome,
             traceback=traceback,
             run_id=run,
+            peak_memory=peak_memory,
         )
