@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from lineage_notebooks import LEFT_OUT, NOTEBOOKS
 
-for needed in ("matplotlib", "pandas", "polars", "sklearn"):
+for needed in ("matplotlib", "pandas", "polars", "scipy", "sklearn"):
     pytest.importorskip(needed, reason='needs the libraries that notebooks use: pip install -e ".[test]"')
 if not hasattr(os, "fork"):
     pytest.skip("needs os.fork", allow_module_level=True)

@@ -143,7 +143,16 @@ def _sklearn() -> tuple[Any, ...] | None:
     return tuple(read().values()) if read is not None else None
 
 
+def _logging() -> tuple[Any, ...] | None:
+    root = loaded("logging", "root")
+    own = getattr(root, "__dict__", None)
+    if type(own) is not dict or type(own.get("handlers")) is not list:
+        return None
+    return (own.get("level"), *own["handlers"])
+
+
 _PROBES: Final = (
+    ("option:logging", _logging),
     ("option:pandas", _pandas),
     ("option:matplotlib", _matplotlib),
     ("option:numpy", _numpy),

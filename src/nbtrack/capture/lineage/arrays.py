@@ -11,6 +11,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 from nbtrack.capture.lineage.kinds import Kind, identity
+from nbtrack.capture.lineage.paths import text_of
 from nbtrack.capture.params import loaded
 
 if TYPE_CHECKING:
@@ -69,6 +70,10 @@ def array(walker: Walker, value: Any, kind: Kind) -> None:
         walker.part(identity(base))
         if type(base).__module__ == "mmap":  # reading a file that was cut short would end the process
             walker.whole = False
+            if kind.library == "numpy" and kind.attributes is not None:
+                own = kind.attributes.__get__(value)
+                name = text_of(own.get("filename"))
+                walker.handle((name, own.get("mode") not in ("r", "c")) if name else None)
             return
     if plain.dtype.hasobject:
         _objects(walker, plain)

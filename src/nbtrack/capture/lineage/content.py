@@ -17,6 +17,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
 from nbtrack.capture.lineage import arrays
+from nbtrack.capture.lineage.files import DATABASE, handle
 from nbtrack.capture.lineage.kinds import Kind, identity, kind_of, module_dict, module_of, own_dict
 
 NODES: Final = 400
@@ -61,6 +62,8 @@ class Content:
         Whether a part of it cannot be looked into.
     kind : Kind
         Of the value itself.
+    handles : tuple
+        The paths of open files inside, and whether they can be written.
     codes : list
         Code of the person's functions inside. Not to be kept.
     """
@@ -71,6 +74,7 @@ class Content:
     moving: bool
     opaque: bool
     kind: Kind
+    handles: tuple[tuple[str, bool], ...] = ()
     codes: list[CodeType] = field(default_factory=list)
 
     def version(self) -> str:
@@ -111,6 +115,7 @@ class Walker:
         self._queue: list[Any] = []  # all that is looked into: what lives has an identity of its own
         self._parts: set[int] = set()
         self._codes: list[CodeType] = []
+        self._handles: dict[tuple[str, bool], None] = {}
         self.whole, self._moving, self._opaque = True, False, False
         self.see(value)
         for nodes, item in enumerate(self._queue):
@@ -133,6 +138,7 @@ class Walker:
             self._moving,
             self._opaque,
             kind_of(type(value)),
+            tuple(self._handles),
             self._codes,
         )
 
@@ -167,6 +173,11 @@ class Walker:
     def part(self, identified: int) -> None:
         """Something that can be changed in place."""
         self._parts.add(identified)
+
+    def handle(self, found: tuple[str, bool] | None) -> None:
+        """An open file, and whether it can be written."""
+        if found is not None:
+            self._handles[found] = None
 
     # Kinds
 
@@ -314,11 +325,14 @@ class Walker:
 
     def _moves(self, item: Any, kind: Kind) -> None:
         self._moving = True
+        self.handle(handle(item))
         self._parts.add(identity(item))
         self._referents(item, kind)
 
     def _unknown(self, item: Any, kind: Kind) -> None:
         self._opaque = True
+        if kind.library == "sqlite3":
+            self.handle((DATABASE, True))
         self._parts.add(identity(item))
         self._tokens.append(identity(item))
         self._attributes(item, kind)

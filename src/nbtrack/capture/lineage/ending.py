@@ -16,6 +16,7 @@ from nbtrack.capture.lineage.content import Walker
 from nbtrack.capture.lineage.kinds import identity, kind_of, module_of
 from nbtrack.capture.lineage.mutations import OVER, Known, Use, changed
 from nbtrack.capture.lineage.names import is_hidden, is_scalar
+from nbtrack.capture.lineage.paths import evaluated
 from nbtrack.capture.params import loaded
 from nbtrack.entities.lineage import Trace
 
@@ -26,6 +27,7 @@ _KINDS: Final = {"function": "function", "class": "class", "module": "module", "
 _NAMED: Final = 5
 _METHODS: Final = (MethodType, BuiltinFunctionType)
 _BY_IMPORT: Final = "a module that was imported may have drawn"
+_CLOCK: Final = 20_000_000  # ns
 
 
 class Ending:
@@ -277,12 +279,15 @@ class Ending:
 
     def _handles(self, before: dict[str, Known | None]) -> None:
         """Files that an earlier cell has opened: what is written to one may wait until it is closed or deleted."""
-        for known in before.values():
-            if known is not None and known.file is not None:
-                path, writable = known.file
-                self._started.watch.read[path] = None
-                if writable:
-                    self._mutated[f"file:{path}"] = None
+        touched = self._mutated.keys() | self._writes.keys() | self._deleted.keys()
+        for name, known in before.items():
+            for given, writable in known.content.handles if known is not None else ():
+                for path in self._tracer.databases if given == files.DATABASE else (given,):
+                    self._started.watch.read[path] = None
+                    if writable and name in touched:
+                        self._mutated[f"file:{path}"] = None
+                if given == files.DATABASE:
+                    self._started.watch.effects["sql"] = None
 
     def _programs(self) -> None:
         """What programs did to files, which nobody tells: what is in the folder tells it, and what may be is said."""
@@ -300,11 +305,15 @@ class Ending:
     def _files(self) -> None:
         started, tracer = self._started, self._tracer
         watch = started.watch
-        stamps = files.named_files(started.texts, tracer.places) if started.texts else {}
+        texts = [*started.texts, *(evaluated(one, self._namespace) for one in started.references.hints.paths)]
+        stamps = files.named_files(texts, tracer.places) if texts else {}
         for path, stamp in stamps.items():
             if path in watch.read or path in watch.written:
                 continue
-            (watch.read if started.stamps.get(path) == stamp else watch.written)[path] = None
+            before = started.stamps.get(path)
+            # A path that was not known before the cell: the file's own time tells, which the system keeps in steps.
+            is_old = stamp == before if before else int(stamp.partition(":")[2]) < started.began - _CLOCK
+            (watch.read if is_old else watch.written)[path] = None
         if len(sys.modules) != started.modules:
             for module in list(sys.modules.values())[started.modules :]:
                 file = vars(module).get("__file__") if type(module) is ModuleType else None
@@ -323,6 +332,7 @@ class Ending:
         self._deleted.update({f"file:{path}": None for path in gone})
         tracer.written |= watch.written.keys()
         tracer.made |= watch.made.keys()
+        tracer.databases.update(watch.databases)
         for path in {**watch.read, **watch.written}:
             if (seen := files.stamp(path)) is not None:
                 self._versions[f"file:{path}"] = seen

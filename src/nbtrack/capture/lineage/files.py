@@ -58,6 +58,7 @@ class Watch:
         self.removed: dict[str, None] = {}
         self.made: dict[str, None] = {}
         self.listed: dict[str, None] = {}
+        self.databases: dict[str, None] = {}
         self.commands: list[str] = []
         self.effects: dict[str, None] = {}
         self.overflown = False
@@ -139,6 +140,7 @@ class Watch:
             self.effects["sql"] = None
             self._add(self.read, path)
             self._add(self.written, path)
+            self.databases[path] = None
 
     def _program(self, arguments: tuple[Any, ...]) -> None:
         words = arguments[1] if len(arguments) > 1 else arguments[0]
@@ -292,6 +294,9 @@ class Places:
         return ".nbtrack" in path or ".ipython" in path
 
 
+DATABASE: Final = "database"
+"""Stands for the files of a connection, which does not tell them."""
+
 _watches: list[Watch] = []
 _installed = False
 
@@ -350,7 +355,9 @@ def handle(value: object) -> tuple[str, bool] | None:
     if type(value) is not io.FileIO:
         return None
     name = getattr(value, "name", None)
-    return (os.path.realpath(name), value.mode != "rb") if type(name) is str else None
+    if type(name) is not str or name.startswith("<"):  # <stdout>
+        return None
+    return os.path.realpath(name), value.mode != "rb"
 
 
 def listed(folder: str | None) -> dict[str, str]:

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from nbtrack.capture.lineage.paths import path_expressions
+
 if TYPE_CHECKING:
     from nbtrack.capture.lineage.shell_calls import ShellCall
 
@@ -85,6 +87,8 @@ class Hints:
         The counts ``n`` of ``Out[n]``; None where a count is not known.
     random : frozenset of str
         Keys of random states that are read.
+    paths : tuple of ast.expr
+        Expressions that may be paths put together, see `nbtrack.capture.lineage.paths`.
     commands, effects : tuple of str
         Of the magics and commands in the cell.
     """
@@ -100,6 +104,7 @@ class Hints:
     mentioned: frozenset[str] = frozenset()
     outs: tuple[int, ...] | None = ()
     random: frozenset[str] = frozenset()
+    paths: tuple[ast.expr, ...] = ()
     commands: tuple[str, ...] = ()
     effects: tuple[str, ...] = ()
 
@@ -119,9 +124,9 @@ def base_name(node: ast.AST) -> str | None:
 def hints_of(trees: Iterable[ast.AST], calls: Iterable[ShellCall]) -> Hints:
     """Gather the hints of a cell and of the Python inside its magics."""
     found = _Gathered()
-    for tree in trees:
-        for node in ast.walk(tree):
-            found.look(node)
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    for node in nodes:
+        found.look(node)
     commands: list[str] = []
     effects = dict.fromkeys(found.effects)
     for call in calls:
@@ -140,6 +145,7 @@ def hints_of(trees: Iterable[ast.AST], calls: Iterable[ShellCall]) -> Hints:
         mentioned=frozenset(found.mentioned),
         outs=tuple(found.outs) if found.outs is not None else None,
         random=frozenset(found.random),
+        paths=path_expressions(nodes),
         commands=tuple(commands),
         effects=tuple(effects),
     )

@@ -179,6 +179,6 @@ def _plain(mro: tuple[type, ...], library: str, *, has_state: bool) -> str:
             return "moving"
     for base in mro[:-1]:
         own = _dict_of(base)
-        if "__hash__" in own:
-            return "value" if own["__hash__"] is not None else "opaque"
+        if "__hash__" in own:  # what is compared by what it holds cannot change
+            return "value" if own["__hash__"] is not None and "__eq__" in own else "opaque"
     return "referents" if library == "builtins" else "opaque"

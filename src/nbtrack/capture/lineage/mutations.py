@@ -134,15 +134,11 @@ CLOSED: Final = "it cannot be looked into"
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a variable between two cells; it holds nothing of the person's.
-
-    ``file`` is the path of an open file, and whether it can be written.
-    """
+    """What is known of a variable between two cells; it holds nothing of the person's."""
 
     identified: int
     content: Content
     reach: Reach
-    file: tuple[str, bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

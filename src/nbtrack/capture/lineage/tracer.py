@@ -24,6 +24,7 @@ from nbtrack.capture.lineage.ending import Ending
 from nbtrack.capture.lineage.kinds import identity, module_of
 from nbtrack.capture.lineage.mutations import Known
 from nbtrack.capture.lineage.names import is_hidden, is_scalar
+from nbtrack.capture.lineage.paths import evaluated
 from nbtrack.capture.lineage.reach import NOTHING, Reach, reach_of
 from nbtrack.capture.lineage.references import References, references
 from nbtrack.entities.lineage import Trace
@@ -49,6 +50,7 @@ class Started:
     reach: Reach
     outs: dict[str, None]
     texts: list[object]
+    began: int
     stamps: dict[str, str]
     listed: dict[str, str] | None
     modules: int
@@ -83,6 +85,7 @@ class Tracer:
         self.ambient: Ambient | None = None
         self.written: set[str] = set()
         self.made: set[str] = set()
+        self.databases: dict[str, None] = {}
         self._running = 0
 
     def forget(self) -> None:
@@ -101,6 +104,7 @@ class Tracer:
         reads, reach = self._closure(found, everything)
         texts: list[object] = list(found.hints.texts)
         texts += [word for command in found.hints.commands for word in re.split(r"[\s<>|;&'\"]+", command)]
+        texts += [evaluated(expression, self.namespace) for expression in found.hints.paths]
         texts += [value for name in reads if _names_file(value := self.namespace.get(name))]
         started = Started(
             references=found,
@@ -109,6 +113,7 @@ class Tracer:
             reach=reach,
             outs=self._results(found),
             texts=texts,
+            began=time.time_ns(),
             stamps=files.named_files(texts, self.places),
             listed=files.listed(self.ambient.folder) if _starts_programs(found) else None,
             modules=len(sys.modules),
@@ -172,8 +177,7 @@ class Tracer:
             return None
         self.costs[name] = time.perf_counter() - began
         reach = reach_of(content.codes) if content.codes else NOTHING
-        file = files.handle(value) if content.moving else None
-        known = Known(identity(value), replace(content, codes=[]), reach, file)
+        known = Known(identity(value), replace(content, codes=[]), reach)
         self.known[name] = known
         return known
 
