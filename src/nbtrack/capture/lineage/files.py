@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePath
+from types import FrameType
 from typing import Any, Final
 
 from nbtrack.capture.lineage.kinds import module_of
@@ -31,6 +32,12 @@ _IMPORTING: Final = re.compile(
 )  # whoever lists folders to find modules
 _PACKAGES: Final = re.compile(r"[/\\](?:site-packages|dist-packages|__pycache__)(?:[/\\]|$)")
 _OWN: Final = str(Path(__file__).parents[2]) + os.sep
+_LENT: Final = re.compile(
+    r"(?:^<frozen os>|[/\\](?:os|pathlib|shutil|tempfile|subprocess)\.py|[/\\]pathlib[/\\]\w+\.py)$"
+)
+"""Modules of Python that open files for whoever calls them."""
+_WRAPPERS: Final = "patches.py"
+"""Calls of the person go through this module of ours."""
 _HARMLESS: Final = re.compile(r"^(?:\S*/)?(?:lscpu|uname|fc-list|ldconfig|nvidia-smi|sysctl|ldd|tput|stty)\b")
 _COMPILED: Final = (".pyc", ".pyo", ".so", ".pyd")
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
@@ -319,11 +326,21 @@ def end(watch: Watch) -> None:
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if event in _EVENTS and _watches:
         try:
+            if _is_ours(sys._getframe(1)):
+                return
             thread = threading.get_ident()
             of_thread = [watch for watch in _watches if watch.thread == thread]
             (of_thread or _watches)[-1].event(event, arguments)
         except BaseException:  # noqa: BLE001 - raised here, it would come out of the person's call
             return
+
+
+def _is_ours(frame: FrameType | None) -> bool:
+    """Whether nbtrack itself asks: what a run needs, such as the installed packages, is looked up while its cell runs."""
+    while frame is not None and _LENT.search(frame.f_code.co_filename):
+        frame = frame.f_back
+    file = "" if frame is None else frame.f_code.co_filename
+    return file.startswith(_OWN) and not file.endswith(_WRAPPERS)
 
 
 def _is_of_machinery(thread: threading.Thread) -> bool:
