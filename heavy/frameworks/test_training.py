@@ -140,3 +140,46 @@ def test_optuna(run_cells: Any) -> None:
     assert first.params["depth"] in range(1, 6)
     assert first.artifact("candidates.json").count(b'"trial"') == 6
     assert len(second.metric("value").values) == 3
+
+
+TORCH = """
+import torch
+torch.manual_seed(0)
+xs, ys = torch.tensor(X, dtype=torch.float32), torch.tensor(y, dtype=torch.float32)[:, None]
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
+    def forward(self, x):
+        return self.layers(x)
+"""
+
+
+def test_torch(run_cells: Any) -> None:
+    pytest.importorskip("torch", reason="needs torch")
+    runs = run_cells(
+        TORCH,
+        "net = Net()\noptimizer = torch.optim.Adam(net.parameters(), lr=0.01, weight_decay=0.1)\nkept = []\n"
+        "for epoch in range(40):\n"
+        "    loss = ((net(xs) - ys) ** 2).mean()\n"
+        "    optimizer.zero_grad(); loss.backward(); optimizer.step()\n"
+        "    kept.append(loss.item())",
+        "with open('kept', 'w') as file: file.write(repr(kept))",
+        "def train():\n"
+        "    model = torch.nn.Linear(4, 1)\n    sgd = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+        "    for _ in range(5):\n"
+        "        (((model(xs) - ys) ** 2).mean() / 2).backward()\n"
+        "        (((model(xs) - ys) ** 2).mean() / 2).backward()\n"
+        "        sgd.step(); sgd.zero_grad()\n"
+        "train()",
+    )
+    run, other = runs["net-1"], runs["torch-1"]
+    assert run.params["optimizer"] == "Adam"
+    assert (run.params["lr"], run.params["weight_decay"], run.params["weights"]) == (0.01, 0.1, 49)
+    assert "betas" not in run.params
+    assert repr([float(value) for value in run.metric("loss").values]) == Path("kept").read_text(
+        encoding="utf-8"
+    )
+    assert b'"Linear"' in run.artifact("fits.json")
+    assert len(other.metric("loss").values) == 5
+    assert other.params["optimizer"] == "SGD"

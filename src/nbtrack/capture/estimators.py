@@ -106,7 +106,7 @@ def _differing(model: object, before: str, depth: int) -> Iterator[tuple[str, JS
         if depth < _DEEPEST:
             yield from _differing(part, f"{before}{name}__", depth + 1)
     attributes = _attributes(model)
-    for name, default in _defaults(type(model)).items():
+    for name, default in defaults_of(type(model)).items():
         value = attributes.get(name, ABSENT)
         if value is ABSENT or value is default or name in _SEARCHED or name in _NO_PARAMS:
             continue
@@ -126,7 +126,7 @@ def _differing(model: object, before: str, depth: int) -> Iterator[tuple[str, JS
             yield f"{before}{name}", plain
 
 
-def _defaults(kind: type) -> dict[str, Any]:
+def defaults_of(kind: type) -> dict[str, Any]:
     """The arguments of a class and their defaults, with those of the classes above where it passes ``**named`` on."""
     known = _defaults_of.get(kind)
     if known is not None:
@@ -174,7 +174,7 @@ def _last_step(model: object) -> object | None:
 def _searched(model: object) -> object | None:
     """What a search, or anything else that is given an estimator, works with."""
     estimator = _attributes(model).get("estimator")
-    return estimator if _is_estimator(estimator) and "estimator" in _defaults(type(model)) else None
+    return estimator if _is_estimator(estimator) and "estimator" in defaults_of(type(model)) else None
 
 
 def _is_estimator(value: object) -> bool:

@@ -33,7 +33,7 @@ class Fit:
     scores : dict
         What was measured on the model afterwards, in the same cell.
     series : dict
-        Curves, from their first step on.
+        Curves, from their first step on where `steps` has no other ones.
     candidates : list of dict
         What a search has tried, or the folds of a cross-validation, a row for each.
     details : dict
@@ -53,6 +53,7 @@ class Fit:
     metrics: dict[str, float] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
     series: dict[str, list[float]] = field(default_factory=dict)
+    steps: dict[str, list[int]] = field(default_factory=dict)
     candidates: list[dict[str, JSONValue]] = field(default_factory=list)
     details: dict[str, JSONValue] = field(default_factory=dict)
     model: weakref.ref[Any] | None = None

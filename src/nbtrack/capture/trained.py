@@ -48,7 +48,12 @@ def run_name(cell: CellTraining) -> str:
     A cell that trains several kinds is called by the first one.
     """
     first = _leading(cell)[0]
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", first.kind)
+    return named_after(first.kind)
+
+
+def named_after(kind: str) -> str:
+    """A class as the name of a run."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", kind)
     name = re.sub(r"[^a-z0-9-]+", "-", words.lower()).strip("-")
     return name if re.match("[a-z]", name) else "run"
 
@@ -112,7 +117,7 @@ def _give_fits(recorder: Recorder, cell: CellTraining, run: ActiveRun, left: Map
             run, {f"{before}{name}": value for name, value in fit.metrics.items() if value not in held}
         )
         for name, values in fit.series.items():
-            recorder.log_series(run, f"{before}{name}", values)
+            recorder.log_series(run, f"{before}{name}", values, fit.steps.get(name))
     clean = recorder.redaction.redactor.value
     rows = [_row(fit) for fit in cell.fits]
     if cell.uncounted:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from array import array
 from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter  # by name: a notebook may put something else into the module
 from typing import Any, Final
@@ -38,9 +39,20 @@ class CellTraining:
     ----------
     begin
         Called before the first thing that is told, while the variables are still those that the cell reads.
+    stream
+        Takes points of a metric while the cell runs, with the name for a run that begins by it.
     """
 
-    def __init__(self, begin: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        begin: Callable[[], object],
+        stream: Callable[[str, str, array[float]], object] = lambda *_: None,
+    ) -> None:
+        self._stream = stream
+        self.streamed: set[str] = set()
+        """Metrics whose points were told while the cell ran."""
+        self.at_end: list[Callable[[], object]] = []
+        """Called when the cell has run, before anything is read from here."""
         self.fits: list[Fit] = []
         self.uncounted = 0
         """Fits beyond those that are described."""
@@ -57,11 +69,23 @@ class CellTraining:
 
     def add(self, fit: Fit, model: object) -> None:
         """Note a fit."""
+        fit.model = _reference(model)
         if len(self.fits) < MOST_FITS:
             self.fits.append(fit)
         else:
             self.uncounted += 1
         self.of[model] = fit
+
+    def stream(self, kind: str, name: str, values: array[float]) -> None:
+        """Tell points of a metric now; `kind` names a run that begins by it."""
+        self.streamed.add(name)
+        self._stream(kind, name, values)
+
+    def finish(self) -> None:
+        """The cell has run."""
+        at_end, self.at_end = self.at_end, []
+        for call in at_end:
+            call()
 
     @property
     def trains(self) -> bool:
@@ -88,6 +112,7 @@ class Training:
         self._describe: list[tuple[type, Describe]] = []
         self.fitted_on: Callable[[Mapping[str, object], float], object] | None = None
         """Told of the data of each fit (``X``, ``y``) and of the seconds that it took, before the next call."""
+        self._shared: dict[str, Any] = {}
         self.runs: ByIdentity[ActiveRun] = ByIdentity()
         """The run that each model was made by."""
         self._makers: ByIdentity[weakref.ref[Any]] = ByIdentity()
@@ -97,6 +122,16 @@ class Training:
     def describe(self, kind: type, describe: Describe) -> None:
         """Have `describe` asked about each fitted model of a kind."""
         self._describe.append((kind, describe))
+
+    def shared(self, name: str, make: Callable[[], Any]) -> Any:
+        """What the parts of one leaf share; made when the first of them asks."""
+        if name not in self._shared:
+            self._shared[name] = make()
+        return self._shared[name]
+
+    def variables(self) -> list[object]:
+        """The values of the person's variables."""
+        return [value for name, value in list(self._namespace.items()) if not name.startswith("_")]
 
     def found_early(self, function: object, name: str) -> None:
         """A function that measures is about to be watched: names that mean it already go on meaning it."""
@@ -130,6 +165,7 @@ class Training:
         target: object = None,
         *,
         more: bool = False,
+        cut_short: bool = False,
         read: Callable[[Any, Fit], None] | None = None,
     ) -> Closing | None:
         """A model is about to be fitted on `data`, to predict `target`.
@@ -140,6 +176,8 @@ class Training:
             None where the call returns it.
         more
             Whether the fit goes on with what the model has learned before.
+        cut_short
+            Whether a fit that the person interrupts is one too.
         read
             Takes what the call returned and adds to the fit; also each time that a fit goes on.
         """
@@ -152,7 +190,7 @@ class Training:
         def closing(result: Any, problem: BaseException | None) -> None:
             seconds = perf_counter() - began
             try:
-                if problem is None:
+                if problem is None or (cut_short and isinstance(problem, KeyboardInterrupt)):
                     self._fitted(cell, model, data, seconds, more, read, result)
                     if self.fitted_on is not None:
                         self.fitted_on({"X": data, "y": target}, seconds)
@@ -195,7 +233,6 @@ class Training:
                 describe(model, fit)
         if read is not None:
             read(result, fit)
-        fit.model = _reference(model)
         cell.add(fit, model)
         if result is not None and result is not model:
             self.made(result, model, data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from nbtrack.capture.active_run import ActiveRun
 from nbtrack.capture.early_calls import add_early_calls
-from nbtrack.capture.trained import earlier_run, give_training, is_metric, run_name
+from nbtrack.capture.trained import earlier_run, give_training, is_metric, named_after, run_name
 from nbtrack.capture.training import CellTraining, Training
 from nbtrack.errors import InvalidInput
 from nbtrack.ipython.executions import Executions, Frame
@@ -31,34 +32,54 @@ class TrainedCells:
 
     def begin(self, frame: Frame, look: Callable[[Frame], object]) -> None:
         """A cell is about to run; `look` is called with its frame before it trains anything."""
-        frame.training = CellTraining(lambda: look(frame))
+        frame.training = CellTraining(
+            lambda: look(frame), lambda kind, name, values: self._stream(frame, kind, name, values)
+        )
 
     def settle(self, frame: Frame, result: Any) -> None:
         """A cell has run: if it has trained something and has no run, it gets one; else it may belong to an earlier one."""
         cell = frame.training
         if cell is None:
             return
+        cell.finish()
         namespace = self._shell.user_ns
         add_early_calls(self.training, cell, frame.capture.code, namespace, getattr(result, "result", None))
         if frame.run is not None or frame.problem is not None:
             return
         if cell.trains and self._session.settings["autorun"]:
-            frame.run = self._session.start_run(
-                run_name(cell),
-                notebook=frame.notebook,
-                cell_id=frame.cell_id,
-                began=(frame.capture.started, frame.arrived),
-            )
-            frame.ends_run = frame.by_itself = True
+            self._open(frame, run_name(cell))
         elif cell.measures and not cell.trains:
             self._find_run(frame, cell)
             frame.earlier = earlier_run(cell)
 
+    def _open(self, frame: Frame, name: str) -> ActiveRun:
+        run = frame.run = self._session.start_run(
+            name,
+            notebook=frame.notebook,
+            cell_id=frame.cell_id,
+            began=(frame.capture.started, frame.arrived),
+        )
+        frame.ends_run = frame.by_itself = True
+        return run
+
+    def _stream(self, frame: Frame, kind: str, name: str, values: array[float]) -> None:
+        """Take points of a training that goes on; a cell that has no run yet gets one."""
+        run = frame.run
+        if run is None:
+            if frame.problem is not None or not self._session.settings["autorun"]:
+                return
+            run = self._session.run = self._open(
+                frame, named_after(kind)
+            )  # what the cell logs itself goes there too
+        self._session.recorder.log_series(run, name, values)
+
     def is_metric(self, frame: Frame) -> Callable[[str, float], bool] | None:
-        """What tells the metrics among the floats that a cell left; None where the person asked for a run."""
-        cell = frame.training
-        return (
-            None if cell is None or not frame.by_itself else lambda name, value: is_metric(cell, name, value)
+        """What tells the metrics among the floats that a cell left, of which some may be told already."""
+        cell, by_itself = frame.training, frame.by_itself
+        if cell is None or not (by_itself or cell.streamed):
+            return None
+        return lambda name, value: (
+            name not in cell.streamed and (not by_itself or is_metric(cell, name, value))
         )
 
     def give(self, frame: Frame) -> None:

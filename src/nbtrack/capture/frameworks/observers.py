@@ -29,6 +29,8 @@ LIBRARIES: Final = {
     "catboost.core": "catboost",
     "statsmodels.base.model": "statsmodels",
     "optuna.study.study": "optuna",
+    "torch.optim.optimizer": "torch",
+    "torch._tensor": "torch",
 }
 """The module of this package that observes what a library trains, by the library's own module."""
 

@@ -55,6 +55,7 @@ class Patches:
         self._inside = threading.local()
         self._replaced: list[tuple[Any, str, Any, Any]] = []
         self._tellers: list[_Teller] = []
+        self._undoing: list[Callable[[], object]] = []
 
     def watch(self, holder: Any, name: str, watcher: Watcher) -> None:
         """Have `watcher` called after each successful call of a module's function or a class's method, if there is one.
@@ -97,6 +98,10 @@ class Patches:
         setattr(holder, name, new)
         self._replaced.append((holder, name, original, vars(holder).get(name)))
 
+    def at_end(self, call: Callable[[], object]) -> None:
+        """Have something else undone too."""
+        self._undoing.append(call)
+
     def undo(self) -> None:
         """Put back all that nobody has replaced since; what others keep tells nothing any more."""
         for teller in self._tellers:
@@ -107,6 +112,9 @@ class Patches:
                     delattr(holder, name)
                 else:
                     setattr(holder, name, original)
+        for call in self._undoing:
+            call()
+        self._undoing.clear()
         self._replaced.clear()
         self._tellers.clear()
 
