@@ -183,3 +183,91 @@ def test_torch(run_cells: Any) -> None:
     assert b'"Linear"' in run.artifact("fits.json")
     assert len(other.metric("loss").values) == 5
     assert other.params["optimizer"] == "SGD"
+
+
+def test_keras(run_cells: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("keras", reason="needs keras")
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    runs = run_cells(
+        "import keras\nkeras.utils.set_random_seed(0)\n"
+        "model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(8), keras.layers.Dense(1)])\n"
+        "model.compile(optimizer=keras.optimizers.Adam(0.02), loss='mse', metrics=['mae'])",
+        "history = model.fit(X, y, epochs=4, batch_size=50, validation_split=0.2, verbose=0)\n"
+        "with open('kept', 'w') as file: file.write(repr(history.history['val_mae']))",
+        "result = model.evaluate(X, y, verbose=0)",
+    )
+    run = runs["sequential-1"]
+    assert run.params["optimizer"] == "Adam"
+    assert run.params["learning_rate"] == pytest.approx(0.02)
+    assert (run.params["epochs"], run.params["batch_size"], run.params["weights"]) == (4, 50, 49)
+    assert repr([float(value) for value in run.metric("val_mae").values]) == Path("kept").read_text(
+        encoding="utf-8"
+    )
+    assert len(run.metric("loss").values) == 4
+    assert {"eval_loss", "eval_mae"} <= set(run.metrics)
+
+
+LIGHTNING = """
+import logging; logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+import lightning as L
+class Module(L.LightningModule):
+    def __init__(self, lr):
+        super().__init__()
+        self.save_hyperparameters()
+        self.layer = torch.nn.Linear(4, 1)
+    def loss(self, batch):
+        return ((self.layer(batch[0]) - batch[1]) ** 2).mean()
+    def training_step(self, batch, place):
+        loss = self.loss(batch)
+        self.log("train_loss", loss, on_epoch=True, on_step=False)
+        return loss
+    def validation_step(self, batch, place):
+        self.log("val_loss", self.loss(batch))
+    def test_step(self, batch, place):
+        self.log("test_loss", self.loss(batch))
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=self.hparams.lr)
+data = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(xs, ys), batch_size=50)
+trainer = L.Trainer(max_epochs=3, accelerator="cpu", logger=False, enable_checkpointing=False,
+                    enable_progress_bar=False, enable_model_summary=False)
+module = Module(lr=0.05)
+"""
+
+
+def test_lightning(run_cells: Any) -> None:
+    pytest.importorskip("lightning", reason="needs lightning")
+    runs = run_cells(
+        TORCH,
+        LIGHTNING,
+        "trainer.fit(module, data, data)\nassert trainer.callbacks == [] or 'nbtrack' not in repr(trainer.callbacks)",
+        "_ = trainer.test(module, data, verbose=False)",
+    )
+    run = runs["module-1"]
+    assert (run.params["lr"], run.params["optimizer"], run.params["max_epochs"]) == (0.05, "SGD", 3)
+    assert len(run.metric("train_loss").values) == len(run.metric("val_loss").values) == 3
+    assert list(run.metric("val_loss").steps) == [0, 1, 2]
+    assert run.metrics["test_loss"] == pytest.approx(run.metric("val_loss").values[-1], rel=1e-5)
+    assert "loss" not in run.metrics  # the loop inside is the trainer's
+
+
+TRANSFORMERS = """
+from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
+config = BertConfig(vocab_size=20, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8)
+rows = [{"input_ids": torch.tensor([1, 2, 3, int(c[i])]), "labels": int(c[i])} for i in range(40)]
+trainer = Trainer(
+    BertForSequenceClassification(config),
+    TrainingArguments("out", max_steps=4, logging_steps=2, report_to=[], use_cpu=True, save_strategy="no",
+                      eval_strategy="steps", eval_steps=2, disable_tqdm=True, seed=7),
+    train_dataset=rows, eval_dataset=rows,
+)
+"""
+
+
+def test_transformers(run_cells: Any) -> None:
+    pytest.importorskip("transformers", reason="needs transformers and accelerate")
+    runs = run_cells(TORCH, TRANSFORMERS, "_ = trainer.train()", "_ = trainer.evaluate()")
+    run = runs["bert-for-sequence-classification-1"]
+    assert (run.params["max_steps"], run.params["seed"]) == (4, 7)
+    assert run.params["weights"] > 0
+    assert list(run.metric("loss").steps) == list(run.metric("eval_loss").steps)[:2] == [2, 4]
+    assert not [name for name in run.metrics if "runtime" in name or "per_second" in name]

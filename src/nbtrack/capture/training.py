@@ -46,9 +46,10 @@ class CellTraining:
     def __init__(
         self,
         begin: Callable[[], object],
-        stream: Callable[[str, str, array[float]], object] = lambda *_: None,
+        stream: Callable[[str, str, array[float]], object] | None = None,
     ) -> None:
         self._stream = stream
+        self.ended = False
         self.streamed: set[str] = set()
         """Metrics whose points were told while the cell ran."""
         self.at_end: list[Callable[[], object]] = []
@@ -79,13 +80,18 @@ class CellTraining:
     def stream(self, kind: str, name: str, values: array[float]) -> None:
         """Tell points of a metric now; `kind` names a run that begins by it."""
         self.streamed.add(name)
-        self._stream(kind, name, values)
+        if self._stream is not None:
+            self._stream(kind, name, values)
 
     def finish(self) -> None:
         """The cell has run."""
         at_end, self.at_end = self.at_end, []
         for call in at_end:
             call()
+
+    def close(self) -> None:
+        """Everything has been read from here: whoever still knows this object shall not keep the cell's alive."""
+        self.ended, self._begin, self._stream = True, None, None
 
     @property
     def trains(self) -> bool:

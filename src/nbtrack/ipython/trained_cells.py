@@ -98,6 +98,8 @@ class TrainedCells:
                 frame.capture.metrics if run is not None else frame.capture.floats(),
                 asked=not frame.by_itself,
             )
+        if cell is not None:
+            cell.close()
 
     def run_of_models(self, frame: Frame) -> ActiveRun:
         """The run whose model the cell reads."""

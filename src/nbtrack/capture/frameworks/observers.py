@@ -31,6 +31,10 @@ LIBRARIES: Final = {
     "optuna.study.study": "optuna",
     "torch.optim.optimizer": "torch",
     "torch._tensor": "torch",
+    "keras.src.models.model": "keras",
+    "transformers.trainer": "transformers",
+    "lightning.pytorch.trainer.trainer": "lightning",
+    "pytorch_lightning.trainer.trainer": "lightning",
 }
 """The module of this package that observes what a library trains, by the library's own module."""
 

@@ -72,7 +72,8 @@ class Loops:
         try:
             losses, cell = self._losses, self._here
             if cell is not None and (losses or self._copies):
-                self._loop(cell, optimizer).step(losses, self._copies)
+                if not cell.ended:  # else the loss is of an earlier cell
+                    self._loop(cell, optimizer).step(losses, self._copies)
                 losses.clear()
                 self._copies.clear()
         except Exception as problem:  # noqa: BLE001 - nothing of ours may reach the person's loop
