@@ -112,7 +112,10 @@ def test_a_slice_has_what_its_cells_showed_and_read(
     found = service.lineage.slice("forest-1")
     assert [len(outputs) for outputs in found.outputs] == [0, 0, 1]
     assert found.outputs[2][0]["text"] == "0.9"
-    assert (found.folder, found.files) == (str(tmp_path), [str(notebook.data)])
+    assert (found.folder, found.files, found.written) == (str(tmp_path), [str(notebook.data)], [])
+    save = notebook.cell("df.to_csv('o.csv')", notebook.forest, reads=["df"], writes=["file:/d/o.csv"])
+    found = service.lineage.slice("forest-1")
+    assert (found.graph.nodes[-1].execution, found.written) == (save, ["/d/o.csv"])
 
 
 def test_a_file_that_changed_makes_its_reader_stale_and_the_run_dishonest(

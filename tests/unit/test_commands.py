@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -9,7 +10,9 @@ import click
 import pytest
 
 from nbtrack.analysis.compare import compare
+from nbtrack.analysis.sources import names_whole_path
 from nbtrack.commands import Asking, Command, View, command_names, command_tree, complete, run_command
+from nbtrack.commands.replay import replay
 from nbtrack.entities.bundles import Export, Merge
 from nbtrack.entities.graphs import (
     Answer,
@@ -356,6 +359,27 @@ def test_a_slice_is_shown_or_written(tmp_path: Path) -> None:
 def test_cells_that_do_more_than_compute_are_named_first() -> None:
     with pytest.raises(InvalidInput, match=r"\[1\] starts programs: wget a.csv\nNothing was executed; --yes"):
         run_command(["slice", "y", "--verify"], Store())
+
+
+@pytest.mark.parametrize(
+    ("source", "asks"),
+    [
+        ("df.to_csv('/d/out.csv')", True),
+        ("df.to_csv(Path.home() / 'out.csv')", True),
+        ('root = "~/data"', True),
+        ("df.to_csv('out/a.csv')", False),
+        ("x = 'a / b'", False),
+    ],
+)
+def test_a_slice_that_writes_by_whole_paths_is_not_executed_without_a_yes(source: str, asks: bool) -> None:
+    graph = dataclasses.replace(
+        LINEAGE, nodes=[LineageNode(execution="e", source=source, started="", outcome="ok")]
+    )
+    found = LineageSlice(graph=graph, outputs=[[]], written=["/d/out.csv"])
+    assert [names_whole_path(node.source) for node in graph.nodes] == [asks]
+    if asks:
+        with pytest.raises(InvalidInput, match=r"whole path, and the slice writes /d/out\.csv"):
+            replay(found)
 
 
 def test_stale_asks_for_this_session_or_a_notebook() -> None:

@@ -497,13 +497,15 @@ export interface LineageGraph {
 /**
  * A lineage with what each execution showed: `outputs[i]` (nbformat 4) belong to `graph.nodes[i]`.
  *
- * `folder` is where the code ran. `files` are the files that its cells read and that none of them wrote.
+ * `folder` is where the code ran. `files` are the files that its cells read and that none of them wrote, `written` those
+ * that they wrote.
  */
 export interface LineageSlice {
   graph: LineageGraph;
   outputs: Record<string, unknown>[][];
   folder: string | null;
   files: string[];
+  written: string[];
 }
 
 /** A cell whose last execution no longer fits what it needs; each of `reasons` is a sentence. */

@@ -164,6 +164,12 @@ class Graph:
         used = (edge for place in places for edge in self.inputs[place] if edge.producer is None)
         return list(dict.fromkeys(edge.key[5:] for edge in used if edge.kind is EdgeKind.FILE))
 
+    def written(self, places: Iterable[int]) -> list[str]:
+        """The paths of the files that some steps wrote, changed or removed."""
+        traces = (self.steps[place].trace for place in places)
+        keys = (key for trace in traces for key in (*trace.writes, *trace.mutated, *trace.deleted))
+        return list(dict.fromkeys(key[5:] for key in keys if key.startswith("file:")))
+
     def _inputs(self, place: int, step: Step) -> list[Edge]:
         trace = step.trace
         found: dict[tuple[int | None, str], Edge] = {}

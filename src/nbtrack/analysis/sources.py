@@ -35,6 +35,9 @@ _LOOKER = re.compile(
     r"ls|pwd|cat|head|tail|echo|which|nvidia-smi|wc|du|df|date|free|uname|whoami|tree|file|grep|hostname|lscpu|nproc|stat|ps"
     r"|env|printenv|type|command|true"
 )
+_WHOLE_PATH = re.compile(
+    r"""['"](?:/|~|[A-Za-z]:[\\/])[^'"\n]*['"]|\bexpanduser\b|\bPath\.home\(|\benviron\b|\bgetenv\b|\b__vsc_ipynb_file__\b"""
+)
 _ALL_GENERATORS = ("random:python", "random:numpy", "random:torch", "random:cuda")
 _SEEDS = {
     "random.seed": ("random:python",),
@@ -98,6 +101,11 @@ def seeded(source: str) -> frozenset[str]:
         elif not (_is_fixed(call) or _only_binds(statement)):
             break
     return frozenset(found)
+
+
+def names_whole_path(source: str) -> bool:
+    """Whether a cell may name a folder by its whole path: in a copy of its folder that is still the person's own."""
+    return bool(_WHOLE_PATH.search(source))
 
 
 @functools.lru_cache(maxsize=1024)

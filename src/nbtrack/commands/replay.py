@@ -15,6 +15,7 @@ from typing import Any
 from nbtrack import version
 from nbtrack.analysis.replays import compare_cells, compare_metrics
 from nbtrack.analysis.slices import needs_nbtrack
+from nbtrack.analysis.sources import names_whole_path
 from nbtrack.commands.scratch import copy_folder, project_of
 from nbtrack.entities.graphs import LineageSlice, Replay
 from nbtrack.errors import InvalidInput, MissingLibrary, NbtrackError
@@ -42,6 +43,10 @@ def replay(found: LineageSlice, *, yes: bool = False) -> Replay:
         If there is nothing to run a kernel with.
     """
     told = [text for text, _ in effect_lines(found.graph)]
+    if found.written and (whole := [node for node in found.graph.nodes if names_whole_path(node.source)]):
+        names = ", ".join(f"[{node.execution_count}]" for node in whole)
+        files = ", ".join(found.written[:3]) + " …" * (len(found.written) > 3)
+        told.append(f"{names} may name folders by their whole path, and the slice writes {files}")
     if told and not yes:
         raise InvalidInput(
             "Cells of this slice do more than compute:\n" + "\n".join(f"  {text}" for text in told)

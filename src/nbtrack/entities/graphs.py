@@ -81,13 +81,15 @@ class LineageGraph:
 class LineageSlice:
     """A lineage with what each execution showed: ``outputs[i]`` (nbformat 4) belong to ``graph.nodes[i]``.
 
-    ``folder`` is where the code ran. ``files`` are the files that its cells read and that none of them wrote.
+    ``folder`` is where the code ran. ``files`` are the files that its cells read and that none of them wrote, ``written``
+    those that they wrote.
     """
 
     graph: LineageGraph
     outputs: list[list[dict[str, Any]]] = field(default_factory=list)
     folder: str | None = None
     files: list[str] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,7 @@ class Lineage:
             outputs=[self._store.executions.outputs(node.execution) for node in answer.nodes],
             folder=directory,
             files=[path for path in found.graph.files(places) if not Path(path).is_dir()],
+            written=found.graph.written(places),
         )
 
     def stale(self, session: str | None = None, notebook: str | None = None) -> Staleness:
