@@ -497,8 +497,8 @@ export interface LineageGraph {
 /**
  * A lineage with what each execution showed: `outputs[i]` (nbformat 4) belong to `graph.nodes[i]`.
  *
- * `folder` is where the code ran. `files` are the files that its cells read and that none of them wrote, `written` those
- * that they wrote.
+ * `folder` is where the code ran. `files` are the files that its cells read and that none of them wrote, `written`
+ * those that they wrote.
  */
 export interface LineageSlice {
   graph: LineageGraph;
