@@ -141,6 +141,9 @@ def test_no_secret_of_what_is_around_a_notebook_reaches_the_disk(start_kernel: A
         "two = pd.read_sql('select ? as b', base, params=[password])\n"
         f"three = pd.read_csv('http://me:{ADDRESS}@127.0.0.1:9/x.csv?token={HIDDEN}')"
     )
+    people = f"password,note\n{GIVEN}x,{TYPED}\n{ADDRESS},fine\n"
+    (folder / "people.csv").write_text(people, encoding="utf-8")
+    kernel.run("%%track people\nx = 1\nframe = pd.read_csv('people.csv')\nrows = len(frame)")
     kernel.run("class Failing:\n    def __repr__(self): raise ValueError(password)\nFailing()")
     kernel.run("import nbtrack\nnbtrack.flush()")
     run = nbtrack.open(folder).runs.get("around-1")

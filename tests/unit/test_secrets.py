@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from nbtrack.capture.redacted import Redaction
+from nbtrack.capture.redacted import Redaction, rows_without_secrets
 from nbtrack.capture.secret_kinds import KINDS
 from nbtrack.capture.secrets import Redactor, is_sensitive
-from nbtrack.entities.records import CellTraced
+from nbtrack.entities.records import CellTraced, DataRead
 
 HEX, LETTERS, UPPER = (
     "0123456789abcdef",
@@ -366,3 +366,31 @@ def test_a_name_with_dashes_says_as_much_as_one_with_underscores(name: str) -> N
 )
 def test_what_the_query_of_an_address_gives_to_a_secrets_name_is_replaced(text: str, cleaned: str) -> None:
     assert Redactor({}).text(text) == cleaned
+
+
+def test_a_profile_tells_no_value_of_a_column_that_is_called_a_secret() -> None:
+    columns = [
+        {"name": "password", "top": {"hunter2": 3}},
+        {"name": "city", "top": {"Rome": 2, "sv-Kq7X2": 1, "ghp_" + "Zt5Wd3Yp" * 5: 1}},
+    ]
+    record = DataRead(execution="e", datasets=[{"name": "X", "profile": {"columns": columns}}, {"name": "y"}])
+    redaction = Redaction(Redactor({"API_TOKEN": "sv-Kq7X2"}))
+    cleaned, _ = redaction.clean(record)
+    assert isinstance(cleaned, DataRead)
+    first, second = cleaned.datasets[0]["profile"]["columns"]
+    assert first["top"] == {}
+    assert list(second["top"]) == ["Rome", "‹redacted: value of API_TOKEN›", "‹redacted: GitHub token›"]
+    assert columns[0]["top"] == {"hunter2": 3}
+
+
+def test_rows_with_a_secret_are_not_kept_to_verify_a_model() -> None:
+    rows = [[1.0, "a", "x"], [2.0, "ghp_" + "Zt5Wd3Yp" * 5, None], [3.0, "c", None]]
+    document = {
+        "schema": {"n": "float", "text": "str", "password": "str"},
+        "rows": rows,
+        "predictions": [0, 1, 2],
+    }
+    kept = json.loads(rows_without_secrets(json.dumps(document).encode(), Redactor({})))
+    assert (kept["rows"], kept["predictions"]) == ([rows[2]], [2])
+    clean = json.dumps({**document, "rows": rows[2:], "predictions": [2]}).encode()
+    assert rows_without_secrets(clean, Redactor({})) is clean

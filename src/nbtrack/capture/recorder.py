@@ -25,7 +25,7 @@ from nbtrack.capture.models import (
     save_fast,
 )
 from nbtrack.capture.pending import LoggedPoints, OnDevice, Pending, on_device
-from nbtrack.capture.redacted import Redaction
+from nbtrack.capture.redacted import Redaction, rows_without_secrets
 from nbtrack.capture.series import COLUMNS_IN_FILE, as_file, as_steps, as_values
 from nbtrack.capture.values import metric_value, param_value
 from nbtrack.capture.verification import KIND
@@ -315,6 +315,7 @@ class Recorder:
     def verification(self, run: ActiveRun, model: str, content: bytes) -> None:
         """Keep rows of input of a model with what it predicts for them, beside the model."""
         try:
+            content = rows_without_secrets(content, self.redaction.redactor)
             target, _ = self.bulk.write(lambda target: target.write_bytes(content))
         except OSError as problem:
             self.note(run, f"rows to verify {model} with could not be written: {problem.strerror}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from typing import Any, Final
 
-from nbtrack.capture.secrets import MARK, Redactor
+from nbtrack.capture.secrets import MARK, Redactor, is_sensitive
 from nbtrack.entities import records
 from nbtrack.entities.records import Record
 
@@ -24,6 +25,49 @@ _FIELDS: Final[dict[type, tuple[str, ...]]] = {
 Names of files and folders stay: they are needed as they are."""
 
 UNREADABLE: Final = MARK.format("it could not be looked through")
+
+
+def without_secret_columns(profile: dict[str, Any]) -> dict[str, Any]:
+    """A plain `nbtrack.entities.profiles.DataProfile` without the values of columns that are called like a secret."""
+    columns = profile.get("columns", [])
+    if not any(column.get("top") and is_sensitive(str(column.get("name"))) for column in columns):
+        return profile
+    return {
+        **profile,
+        "columns": [
+            {**column, "top": {}} if is_sensitive(str(column.get("name"))) else column for column in columns
+        ],
+    }
+
+
+def _without_columns(datasets: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {**item, "profile": without_secret_columns(item["profile"])} if item.get("profile") else item
+        for item in datasets
+    ]
+
+
+def rows_without_secrets(content: bytes, redactor: Redactor) -> bytes:
+    """Rows that are kept to verify a model (JSON), but for those in which there is a secret.
+
+    What was predicted for these goes too: a mark in the place of a secret would change what a model predicts.
+    """
+    document = json.loads(content)
+    names = list(document["schema"])
+    kept = [
+        place
+        for place, row in enumerate(document["rows"])
+        if redactor.value(row) == row
+        and not any(
+            isinstance(cell, str) and is_sensitive(name) for name, cell in zip(names, row, strict=False)
+        )
+    ]
+    if len(kept) == len(document["rows"]):
+        return content
+    for part in ("rows", "predictions"):
+        if isinstance(document.get(part), list):
+            document[part] = [document[part][place] for place in kept]
+    return json.dumps(document).encode()
 
 
 class Redaction:
@@ -53,6 +97,8 @@ class Redaction:
         cleaned = {
             name: new for name in names if (new := self._clean(value := getattr(record, name))) is not value
         }
+        if isinstance(record, records.DatasetsSeen | records.DataRead):
+            cleaned["datasets"] = _without_columns(cleaned.get("datasets", record.datasets))
         run = getattr(record, "run", None)
         if run is not None and self.redactor.found.total() != before:
             self._of_runs.setdefault(run, Counter()).update(self.redactor.found - known)

@@ -166,7 +166,7 @@ class Redactor:
             return self.text(value)
         if isinstance(value, dict):
             return {
-                key if len(key) < SHORTEST_FORM else self.text(key): item
+                key if len(key) < SHORTEST else self.text(key): item
                 if key in _PICTURES
                 else self.value(item, key)
                 for key, item in value.items()

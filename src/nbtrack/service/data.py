@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from nbtrack import version
+from nbtrack.capture.redacted import without_secret_columns
+from nbtrack.capture.secrets import Redactor
 from nbtrack.entities.profiles import RunData
 from nbtrack.service import Deferred
 from nbtrack.service.runs import Runs
@@ -85,7 +87,10 @@ def _profile_in_child(request: dict[str, Any]) -> dict[str, Any] | None:
         )
         answer = json.loads(done.stdout)
         if "profile" in answer:
-            return asdict(profile_of(answer["profile"]))
+            profile: dict[str, Any] = Redactor().value(
+                without_secret_columns(asdict(profile_of(answer["profile"])))
+            )
+            return profile
         log.info("%s has no profile: %s", place, answer.get("error"))
     except (OSError, subprocess.SubprocessError, ValueError, TypeError, KeyError) as problem:
         log.info("%s has no profile: %s", place, problem)
