@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 from nbtrack.analysis.replays import compare_cells, compare_metrics, masked, text_of
-from nbtrack.analysis.slices import script_of, slice_notebook, slice_script, without_load
+from nbtrack.analysis.slices import missing_bracket, script_of, slice_notebook, slice_script, without_load
 from nbtrack.commands import scratch
 from nbtrack.entities.graphs import LineageGraph, LineageNode, LineageSlice
 
@@ -50,6 +50,24 @@ def test_a_slice_is_a_valid_notebook_also_where_a_cell_ran_twice() -> None:
     ids = [cell["id"] for cell in notebook["cells"]]
     assert len(set(ids)) == len(ids)
     assert "%load_ext nbtrack" not in str(slice_notebook(made(node(1, "x = 1")))["cells"])
+
+
+def test_a_run_is_one_run_again_where_its_own_cells_do_not_begin_it() -> None:
+    first, last = node(1, "x = 1"), node(2, "fit(x)", wanted=True)
+    for source, expected in (
+        ("%track end", (1, None)),
+        ("print(1)", (1, 2)),
+        ("%%track f\ny = 1", None),
+        ("# nbtrack: run f\ny = 1", None),
+        ("%track start f\ny = 1", None),
+    ):
+        found = made(first, last, node(3, source, wanted=True), run="deep-forest-3")
+        assert missing_bracket(found.graph) == expected
+        started = [
+            cell for cell in slice_notebook(found)["cells"] if cell["source"] == "%track start deep-forest"
+        ]
+        assert len(started) == (source == "%track end")
+    assert missing_bracket(made(first, last).graph) is None
 
 
 @pytest.mark.parametrize(

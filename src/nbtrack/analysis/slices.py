@@ -11,6 +11,10 @@ from nbtrack.entities.graphs import LineageGraph, LineageNode, LineageSlice
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _OWN_MAGIC = re.compile(r"^[ \t]*%%?track\b", re.MULTILINE)
 _LOADS = re.compile(r"^[ \t]*%(?:re)?load_ext[ \t]+nbtrack\b.*$", re.MULTILINE)
+_BEGINS_RUN = re.compile(
+    r"^[ \t]*(?:%%track\b(?![ \t]*-)|#[ \t]*nbtrack:[ \t]*run\b|%track[ \t]+start\b)", re.MULTILINE
+)
+_ENDS_RUN = re.compile(r"^[ \t]*%track[ \t]+end\b", re.MULTILINE)
 _HEADER = re.compile(r"%%track(?![\w])[ \t]*(?P<words>.*)")
 _CELL_MAGIC = re.compile(r"\s*%%(?P<name>\w+)[ \t]*(?P<line>[^\n]*)\n?(?P<body>.*)", re.DOTALL)
 _LINE_MAGIC = re.compile(
@@ -42,10 +46,13 @@ def slice_notebook(found: LineageSlice) -> dict[str, Any]:
     if needs_nbtrack(found.graph.nodes):
         cells.append(_code("nbtrack-load", "%load_ext nbtrack", None, []))
     taken = {str(cell["id"]) for cell in cells}
+    bracket = missing_bracket(found.graph)
     for node, outputs in zip(found.graph.nodes, found.outputs, strict=True):
         name = node.cell_id if node.cell_id and _CELL_ID.fullmatch(node.cell_id) else node.execution
         name = node.execution if name in taken else name
         taken.add(name)
+        if bracket and bracket[1] is None and node is found.graph.nodes[bracket[0]]:
+            cells.append(_code("nbtrack-start", f"%track start {run_name(found.graph)}", None, []))
         cells.append(_code(name, node.source, node.execution_count, outputs))
     language = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     return {"cells": cells, "metadata": language, "nbformat": 4, "nbformat_minor": 5}
@@ -60,6 +67,24 @@ def _code(name: str, source: str, count: int | None, outputs: list[dict[str, Any
         "execution_count": count,
         "outputs": outputs,
     }
+
+
+def run_name(graph: LineageGraph) -> str:
+    """What the run of a slice was called when it began: ``forest`` of ``forest-3``."""
+    return (graph.run or "").rpartition("-")[0] or "run"
+
+
+def missing_bracket(graph: LineageGraph) -> tuple[int, int | None] | None:
+    """Where a run must begin and end for its cells to be one run again: before and behind which nodes.
+
+    The cell that said ``%track start`` is none of the run's own, so it is not in the slice; a run that was made without a
+    header has neither. None where the slice begins its run itself; the end is None where it does that.
+    """
+    own = [place for place, node in enumerate(graph.nodes) if node.wanted]
+    if graph.run is None or not own or any(_BEGINS_RUN.search(node.source) for node in graph.nodes):
+        return None
+    ends = any(_ENDS_RUN.search(node.source) for node in graph.nodes)
+    return own[0], None if ends else own[-1]
 
 
 def needs_nbtrack(nodes: Sequence[LineageNode]) -> bool:

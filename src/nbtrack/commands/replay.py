@@ -14,7 +14,7 @@ from typing import Any
 
 from nbtrack import version
 from nbtrack.analysis.replays import compare_cells, compare_metrics
-from nbtrack.analysis.slices import needs_nbtrack
+from nbtrack.analysis.slices import missing_bracket, run_name
 from nbtrack.analysis.sources import names_whole_path
 from nbtrack.commands.scratch import copy_folder, project_of
 from nbtrack.entities.graphs import LineageSlice, Replay
@@ -98,18 +98,15 @@ def _prepare(found: LineageSlice, scratch: Path) -> tuple[Path, list[str]]:
 def _request(found: LineageSlice, scratch: Path, folder: Path) -> dict[str, Any]:
     graph = found.graph
     sources = [node.source for node in graph.nodes]
-    own = [place for place, node in enumerate(graph.nodes) if node.wanted]
-    headed = needs_nbtrack(graph.nodes)
-    name = (graph.run or "").rpartition("-")[0]
+    start, end = missing_bracket(graph) or (None, None)
     return {
         "sources": sources,
         "folder": str(folder),
         "store": str(scratch / "store"),
         "metrics": bool(graph.metrics),
-        # A run without a header of its own is put between a start and an end, so that its metrics are one run's again.
-        "start": own[0] if graph.run and not headed and own else None,
-        "end": own[-1] if graph.run and not headed and own else None,
-        "name": name or "run",
+        "start": start,
+        "end": end,
+        "name": run_name(graph),
         "timeout": _LONGEST,
     }
 
