@@ -21,6 +21,9 @@ from nbtrack.entities.graphs import (
     LineageGraph,
     LineageNode,
     LineageSlice,
+    Replay,
+    ReplayedCell,
+    ReplayedMetric,
     StaleCell,
     Staleness,
     Verdict,
@@ -380,6 +383,29 @@ def test_a_slice_that_writes_by_whole_paths_is_not_executed_without_a_yes(source
     if asks:
         with pytest.raises(InvalidInput, match=r"whole path, and the slice writes /d/out\.csv"):
             replay(found)
+
+
+def test_a_replay_names_what_differs() -> None:
+    cells = [
+        ReplayedCell(execution_count=1, source="x = 1", answer="silent"),
+        ReplayedCell(execution_count=2, source="print(x)", answer="same"),
+        ReplayedCell(execution_count=3, source="print('<b>')", answer="differs", before="1\n2", after="<b>3"),
+    ]
+    metrics = [ReplayedMetric(name="auc", before=0.5, after=None, same=False)]
+    done = Replay(target="f-1", same=False, duration=2.0, cells=cells, metrics=metrics, notes=["Left out."])
+    assert to_text(View(kind="replay", content=done)).splitlines() == [
+        "f-1 executed again in a clean kernel: not the same",
+        "1 of 2 cells with text show the same, of 3 in all · took 2.0 s",
+        "  auc 0.5 → not found",
+        "[3] print('<b>'): differs",
+        "    - 1",
+        "    - 2",
+        "    + <b>3",
+        "Left out.",
+    ]
+    assert "+ &lt;b&gt;3" in to_html(View(kind="replay", content=done))
+    silent = dataclasses.replace(done, same=True, cells=cells[:1], metrics=[], notes=[])
+    assert "none of its 1 cells shows text" in to_text(View(kind="replay", content=silent))
 
 
 def test_stale_asks_for_this_session_or_a_notebook() -> None:

@@ -288,11 +288,11 @@ def replay_lines(found: Replay) -> Lines:
 
 
 def _told(found: Replay) -> str:
-    counts = {answer: sum(cell.answer == answer for cell in found.cells) for answer in ("same", "silent")}
-    words = [f"{counts['same']:,} of {len(found.cells):,} cells show the same text"]
-    if counts["silent"]:
-        words.append(f"{counts['silent']:,} show none")
-    return ", ".join(words)
+    same = sum(cell.answer == "same" for cell in found.cells)
+    shown = len(found.cells) - sum(cell.answer == "silent" for cell in found.cells)
+    if not shown:
+        return f"none of its {len(found.cells):,} cells shows text"
+    return f"{same:,} of {shown:,} cells with text show the same, of {len(found.cells):,} in all"
 
 
 def _some(text: str) -> list[str]:
