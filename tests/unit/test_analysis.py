@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -163,6 +164,29 @@ def test_data_that_differs_only_late_in_its_fingerprint_is_shown_in_full() -> No
     ]
     rows = compare([detail(f"r-{i}", datasets=[data]) for i, data in enumerate(datasets)]).data
     assert rows[0].values == ["2 aaaaaaaa1", "2 aaaaaaaa2"]
+
+
+@pytest.mark.parametrize(
+    ("change", "values"),
+    [
+        ({"schema": {"a": "int64", "b": "str"}}, ["a: float64, b: absent", "a: int64, b: str"]),
+        ({"schema": {}}, None),  # nobody knows
+        ({"shape": [3, 1], "schema": {}}, ["2 × 1", "3 × 1"]),
+        ({"fingerprint": "blake2b-64:aabbccdd"}, None),
+    ],
+)
+def test_data_differs_by_its_schema_and_never_by_what_is_not_known(
+    change: dict[str, Any], values: list[str] | None
+) -> None:
+    known: dict[str, Any] = {
+        "name": "X",
+        "type_name": "DataFrame",
+        "shape": [2, 1],
+        "schema": {"a": "float64"},
+    }
+    datasets = [Dataset(**known), Dataset(**known | change)]
+    rows = compare([detail(f"r-{i}", datasets=[data]) for i, data in enumerate(datasets)]).data
+    assert [row.values for row in rows] == ([] if values is None else [values])
 
 
 def test_nan_is_never_the_best() -> None:

@@ -66,6 +66,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the machine is."""
     monkeypatch.setattr("nbtrack.capture.known_data._FINGERPRINT", 30.0)
     monkeypatch.setattr("nbtrack.capture.known_data.BUDGET", 60.0)
+    monkeypatch.setattr("nbtrack.capture.known_data.LEAST", 5.0)
 
 
 @pytest.fixture
@@ -362,6 +363,7 @@ def test_a_variable_that_was_read_and_fitted_on_is_one(cells: Cells) -> None:
     cells.known._hashing = 0  # the time for fingerprints is over
     cells.known.fitted({"X": cells.names["X"]}, SECONDS)
     (seen,) = data_of_run(cells.known, cells.run("X"), before, cells.names)
+    assert seen.data.name == "X"
     assert (seen.data.role, seen.data.fingerprint) == ("train", before[0].fingerprint)
     cells.known.fitted({"X": cells.names["X"] + 1}, SECONDS)  # another by the time of the fit
     both = data_of_run(cells.known, cells.run("pass"), before, cells.names)
@@ -395,6 +397,7 @@ def test_a_cell_that_reads_nothing_costs_nothing(cells: Cells, monkeypatch: pyte
 def test_profiles_of_many_short_fits_share_the_little_time_that_they_have(
     cells: Cells, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("nbtrack.capture.known_data.LEAST", 0.003)
     monkeypatch.setattr(cells.known, "_profiling", 0.003)
     for _ in range(40):
         cells.known.fitted({"X": np.random.default_rng(0).normal(size=(200, 20))}, 0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from nbtrack.analysis.directions import better_when
 from nbtrack.analysis.values import same
@@ -143,12 +144,28 @@ def _has(slot: Mapping[int, CellExecution], cell_id: str) -> bool:
 
 
 def _data(details: Sequence[RunDetail]) -> list[Difference]:
-    columns = [{data.name: data for data in detail.datasets} for detail in details]
+    columns = [_comparable(details, detail) for detail in details]
     short = _differences([{name: describe_data(data) for name, data in column.items()} for column in columns])
     # Fingerprints may agree in the part that is shown, and dtypes may differ where there are none: then all of it is shown.
     full = _differences([{name: _in_full(data) for name, data in column.items()} for column in columns])
     shown = {row.name: row for row in short}
     return [shown.get(row.name, _only_what_differs(row, columns)) for row in full]
+
+
+def _comparable(details: Sequence[RunDetail], detail: RunDetail) -> dict[str, Dataset]:
+    """The data of a run by name, without what is not known of it in another run: nobody can tell whether that differs."""
+    others = [data for other in details for data in other.datasets]
+    unhashed = {data.name for data in others if data.fingerprint is None}
+    untyped = {data.name for data in others if not data.schema}
+    return {
+        data.name: replace(
+            data,
+            fingerprint=None if data.name in unhashed else data.fingerprint,
+            sampled=data.sampled and data.name not in unhashed,
+            schema={} if data.name in untyped else data.schema,
+        )
+        for data in detail.datasets
+    }
 
 
 def _in_full(data: Dataset) -> str:

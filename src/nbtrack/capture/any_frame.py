@@ -1,7 +1,7 @@
 """Tables of libraries that nbtrack has no reader of its own for, asked by way of narwhals.
 
-It is imported with the first such table: that takes longer than a profile may, but less than importing any of these
-libraries. Tables that are computed on demand (dask, lazy ones of polars) are asked for their schema only.
+It is imported with the first such table (of modin, for example): that takes longer than a profile may, but less than
+importing any of these libraries.
 """
 
 from __future__ import annotations
@@ -13,19 +13,13 @@ from nbtrack.capture.column_values import Values, column_text, of_array
 
 
 def dtypes_of(value: Any) -> Iterator[tuple[str, str]]:
-    """The names and dtypes of the columns. Computes nothing."""
+    """The names and dtypes of the columns."""
     table = _native(value)
-    if hasattr(table, "collect_schema"):
-        for name, dtype in table.collect_schema().items():
+    if hasattr(table, "schema"):
+        for name, dtype in table.schema.items():
             yield column_text(name), str(dtype)
     else:
         yield column_text(table.name) if table.name else "values", str(table.dtype)
-
-
-def shape_of(value: Any) -> tuple[int, int]:
-    """Rows and columns of a table that has its rows."""
-    table = _native(value)
-    return (len(table), len(table.columns)) if hasattr(table, "columns") else (len(table), 1)
 
 
 def columns_of(value: Any, wide: int) -> Iterator[tuple[str, str, Callable[[Any], Values]]]:

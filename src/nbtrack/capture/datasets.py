@@ -40,7 +40,7 @@ _CLASSES: Final = (
     ("polars", "LazyFrame"),
 )
 OTHERS: Final = ("modin.pandas", "dask.dataframe", "polars.LazyFrame")
-"""Libraries whose tables are asked by way of narwhals."""
+"""Libraries whose tables are not simply there, or are asked by way of narwhals."""
 LAZY: Final = ("dask.dataframe", "polars.LazyFrame")
 """Those whose tables are computed on demand, which is never done."""
 
@@ -143,6 +143,15 @@ def _dtypes(value: Any, module: str) -> Iterator[tuple[str, str]]:
         else:
             names, dtypes = value.columns[:_MAX_COLUMNS], value.dtypes.iloc[:_MAX_COLUMNS]
             yield from zip(map(column_text, names), map(str, dtypes), strict=True)
+    elif module == "polars.LazyFrame":
+        yield from ((name, str(dtype)) for name, dtype in value.collect_schema().items())
+    elif (
+        module == "dask.dataframe"
+    ):  # its dtypes are known; narwhals warns that it is going to leave dask to others
+        if type(value) is loaded(module, "DataFrame"):
+            yield from zip(map(column_text, value.columns), map(str, value.dtypes), strict=True)
+        else:
+            yield ("values" if value.name is None else column_text(value.name)), str(value.dtype)
     elif module in OTHERS:
         from nbtrack.capture.any_frame import dtypes_of  # late: it needs narwhals
 
@@ -223,6 +232,8 @@ def _plain(value: Any) -> Any:
 
 
 def _fingerprint(value: Any, module: str, deadline: float) -> tuple[str | None, bool]:
+    if module in OTHERS:
+        return None, False
     try:
         fingerprint = Fingerprint(deadline)
         fingerprint.add(value, module)

@@ -151,6 +151,8 @@ class KnownData:
         data = describe(name, value, module, budget=min(_FINGERPRINT, self._hashing))
         middle = time.perf_counter()
         self._hashing -= middle - began
+        # Of a fit's share the fingerprint takes its part, of the least that there is for profiles it does not.
+        self._profiling = max(self._profiling - (middle - began), min(self._profiling, LEAST))
         if data is None:
             return None
         seen = Seen(data, _reference(value))
@@ -275,12 +277,15 @@ def data_of_run(
 def _free(data: Dataset, taken: Mapping[str, Seen]) -> str:
     """The name of data, with a number where that is another's: a variable that a model was fitted on is not another."""
     name, count = data.name, 1
-    while name in taken and not (
-        taken[name].data.fingerprint == data.fingerprint and taken[name].data.shape == data.shape
-    ):
+    while name in taken and not _may_be_same(taken[name].data, data):
         count += 1
         name = f"{data.name} ({count})"
     return name
+
+
+def _may_be_same(one: Dataset, other: Dataset) -> bool:
+    known = one.fingerprint is not None and other.fingerprint is not None
+    return one.shape == other.shape and (one.fingerprint == other.fingerprint or not known)
 
 
 def as_record(seen: Seen) -> dict[str, Any]:

@@ -21,8 +21,8 @@ _COLUMN: Final = 0.000_008  # of each column of a matrix of numbers
 _SINGLE: Final = 0.000_15  # of each column that is looked at by itself
 _CELL: Final = 0.000_000_2  # of each value of such a column
 _NEAR: Final = 0.000_000_012  # of each value of a matrix that the processor's cache holds
-_FAR: Final = 0.000_000_1  # of each value of a larger one
 _CACHED: Final = 30_000
+_SLOWER: Final = 2.5  # how much longer a value of a larger one takes, at most
 _FEWEST: Final = 100  # rows, where there are more: fewer tell nothing
 _GOLDEN: Final = (5**0.5 - 1) / 2
 
@@ -56,15 +56,26 @@ def profile_sample(value: Any, module: str, seconds: float) -> DataProfile | Non
     if read is None:
         wide = max(1, int(seconds / (_SINGLE + _FEWEST * _CELL)))
         read = min(rows, _FEWEST)
-    places = None if read == rows else _places(rows, read)
+    places = _places(rows, read)
     found: list[ColumnProfile] = []
     for name, dtype, take in all_columns(value, module, wide):
-        if found and time.perf_counter() > deadline - _SINGLE:
+        began = time.perf_counter()
+        if found and began > deadline - _SINGLE:
             break
-        sketch = ColumnSketch(name, dtype)
-        sketch.add(take(places))
-        found.append(sketch.profile())
-    return _profile(rows, read, width, found)
+        found.append(_column_profile(name, dtype, take, places))
+        if len(found) == 1:  # the machine may be slower than the constants say, or the column of another kind
+            spent = time.perf_counter() - began
+            fitting = int(0.7 * read * (deadline - began) / max(spent * wide, 1e-9))
+            if fitting < read and (fewer := max(min(rows, _FEWEST), fitting)) < read:
+                read, places = fewer, _places(rows, fewer)
+                found = [_column_profile(name, dtype, take, places)]
+    return _profile(rows, read if places is None else len(places), width, found)
+
+
+def _column_profile(name: str, dtype: str, take: Callable[[Any], Values], places: Any) -> ColumnProfile:
+    sketch = ColumnSketch(name, dtype)
+    sketch.add(take(places))
+    return sketch.profile()
 
 
 def _profile(rows: int, read: int, width: int, columns: list[ColumnProfile]) -> DataProfile:
@@ -90,7 +101,12 @@ def _affordable(rows: int, values: float) -> int | None:
 
 
 def _places(rows: int, read: int) -> Any:
-    """Places spread evenly over all rows without a period that the data could have: steps of the golden section."""
+    """Places spread evenly over all rows without a period that the data could have: steps of the golden section.
+
+    None where all rows are read.
+    """
+    if read >= rows:
+        return None
     arange, unique = loaded("numpy", "arange"), loaded("numpy", "unique")
     steps = (arange(read) * _GOLDEN) % 1.0
     return unique((steps * rows).astype("int64"))
@@ -124,24 +140,31 @@ def _matrix(value: Any, module: str) -> tuple[Any, list[str], list[str]] | None:
 
 def _profile_matrix(array: Any, names: list[str], dtypes: list[str], seconds: float) -> DataProfile | None:
     rows, width = map(int, array.shape)
-    seconds -= _START
-    wide = min(len(names), int(seconds / _COLUMN))
+    began = time.perf_counter()
+    left = seconds - _START
+    wide = min(len(names), int(left / (_COLUMN + min(rows, _FEWEST) * _NEAR)))
     if wide < 1:
         return None
-    left = seconds - wide * _COLUMN
-    read = _affordable(rows, max(left / _FAR, min(left / _NEAR, _CACHED)) / wide)
-    if read is None:
-        wide = min(len(names), int(seconds / (_COLUMN + min(rows, _FEWEST) * _NEAR)))
-        read = min(rows, _FEWEST)
-        if wide < 1:
-            return None
-    part = array[:, :wide]
-    if read < rows:
-        places = _places(rows, read)
-        part, read = part[places], len(places)
-    with loaded("numpy", "errstate")(all="ignore"):
-        columns = _column_profiles(part, names, dtypes)
+    few = max(min(rows, _FEWEST), int(min((left - wide * _COLUMN) / _NEAR, _CACHED) / wide))
+    read, columns = _read_matrix(array[:, :wide], few, names, dtypes)
+    spent = time.perf_counter() - began
+    if read < min(
+        rows, ROWS
+    ):  # what few rows have cost tells how many more fit into the time, on this machine and now
+        more = min(rows, ROWS, int((seconds - spent) / (spent * _SLOWER) * read))
+        if more >= 2 * read:
+            read, columns = _read_matrix(array[:, :wide], more, names, dtypes)
     return _profile(rows, read, width, columns)
+
+
+def _read_matrix(
+    part: Any, read: int, names: list[str], dtypes: list[str]
+) -> tuple[int, list[ColumnProfile]]:
+    places = _places(len(part), min(read, ROWS))
+    if places is not None:
+        part = part[places]
+    with loaded("numpy", "errstate")(all="ignore"):
+        return len(part), _column_profiles(part, names, dtypes)
 
 
 def _column_profiles(part: Any, names: list[str], dtypes: list[str]) -> list[ColumnProfile]:

@@ -40,6 +40,9 @@ LIBRARIES: Final = {
 
 READERS: Final = {
     "pandas": "pandas",
+    "modin.pandas": "pandas",
+    "dask.dataframe": "pandas",
+    "seaborn": "seaborn",
     "polars": "polars",
     "numpy": "numpy",
     "pyarrow.csv": "pyarrow",
