@@ -17,6 +17,7 @@ from nbtrack.errors import Conflict, StoreTooNew
 from nbtrack.service import Service, open_service
 from nbtrack.store import database, migrations
 from nbtrack.store.database import DATABASE, Store
+from nbtrack.store.facts import Facts
 from nbtrack.store.location import create_store
 from nbtrack.store.processes import this_process
 
@@ -230,3 +231,24 @@ def test_a_store_on_a_network_home_needs_no_shared_memory(
     assert store.connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
     assert not (store.folder / f"{DATABASE}-shm").exists()
     store.close()
+
+
+def test_the_surroundings_of_runs_keep_their_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = apsw.Connection(":memory:")
+    steps = [name for name, _ in migrations.MIGRATIONS]
+    with monkeypatch.context() as before:
+        before.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[: steps.index("0012_fact_keys")])
+        migrations.migrate(connection)
+    connection.execute(
+        "INSERT INTO experiments VALUES (1, 'e'); INSERT INTO run_names (id, experiment, name, last) VALUES (1, 1, 'r', 2);"
+        "INSERT INTO texts VALUES (1, 'p');"
+        "INSERT INTO runs (key, id, name, number, status, process, started)"
+        " VALUES (1, 'a', 1, 1, 'finished', 1, 0), (2, 'b', 1, 2, 'finished', 1, 0);"
+        "INSERT INTO facts VALUES ('s1', 'hardware', 'cores', '8', NULL), ('s2', 'variable', 'TZ', 'UTC', NULL);"
+        "INSERT INTO run_facts VALUES ('a', 'machine', 's1'), ('b', 'machine', 's1'), ('b', 'process', 's2');"
+    )
+    migrations.migrate(connection)
+    facts = Facts(connection)
+    assert [fact.name for fact in facts.of_run("a")] == ["cores"]
+    assert [fact.name for fact in facts.of_run("b")] == ["cores", "TZ"]
+    assert [fact.name for fact in facts.of_run("b", "process")] == ["TZ"]

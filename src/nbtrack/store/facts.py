@@ -35,6 +35,21 @@ CREATE TABLE run_use (                  -- what the keeper saw of a run's proces
 ) WITHOUT ROWID;
 """
 
+FACT_KEYS: Final = """
+CREATE TABLE fact_sets (key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
+INSERT INTO fact_sets (id) SELECT DISTINCT facts FROM run_facts;
+ALTER TABLE run_facts RENAME TO old_run_facts;
+CREATE TABLE run_facts (                -- the set of each part of a run's surroundings
+    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, part TEXT NOT NULL,
+    facts INTEGER NOT NULL REFERENCES fact_sets,
+    PRIMARY KEY (run, part)
+) WITHOUT ROWID;
+INSERT INTO run_facts (run, part, facts) SELECT runs.key, part, fact_sets.key FROM old_run_facts
+    JOIN runs ON runs.id = run_id JOIN fact_sets ON fact_sets.id = facts;
+DROP TABLE old_run_facts;
+"""
+"""Every run has such a row: by the texts it took more than all the rest of the run."""
+
 Points = dict[str, tuple[list[int], list[float]]]
 """Series by name: whole seconds since the run's start, and the values."""
 
@@ -57,16 +72,19 @@ class Facts:
             "INSERT OR IGNORE INTO facts (id, kind, name, text, digest) VALUES (?, ?, ?, ?, ?)",
             [(identity, *row) for row in rows],
         )
+        self._connection.execute("INSERT OR IGNORE INTO fact_sets (id) VALUES (?)", (identity,))
         self._connection.executemany(
-            "INSERT OR REPLACE INTO run_facts (run_id, part, facts) VALUES (?, ?, ?)",
-            [(run, part, identity) for run in runs],
+            "INSERT OR REPLACE INTO run_facts (run, part, facts)"
+            " SELECT runs.key, ?, fact_sets.key FROM runs, fact_sets WHERE runs.id = ? AND fact_sets.id = ?",
+            [(part, run, identity) for run in runs],
         )
 
     def of_run(self, run: str, part: str | None = None) -> list[Fact]:
         """What is known of a run's surroundings, or of a part of them."""
         rows = self._all(
-            "SELECT kind, name, text, digest FROM run_facts JOIN facts ON facts.id = run_facts.facts"
-            " WHERE run_id = ?1 AND part = coalesce(?2, part) ORDER BY part, kind, name",
+            "SELECT kind, facts.name, text, digest FROM runs JOIN run_facts ON run = runs.key"
+            " JOIN fact_sets ON fact_sets.key = run_facts.facts JOIN facts ON facts.id = fact_sets.id"
+            " WHERE runs.id = ?1 AND part = coalesce(?2, part) ORDER BY part, kind, facts.name",
             (run, part),
         )
         return [Fact(kind=kind, name=name, text=text, digest=digest) for kind, name, text, digest in rows]

@@ -12,7 +12,7 @@ from nbtrack.store.curation import CURATION
 from nbtrack.store.deaths import DEATHS
 from nbtrack.store.deletion import DELETION
 from nbtrack.store.executions import TRACES
-from nbtrack.store.facts import FACTS
+from nbtrack.store.facts import FACT_KEYS, FACTS
 from nbtrack.store.foundation import FOUNDATION
 from nbtrack.store.origins import ORIGINS
 from nbtrack.store.profiles import DATA
@@ -37,6 +37,7 @@ MIGRATIONS: list[tuple[str, Step]] = [
     ("0009_traces", TRACES),
     ("0010_facts", FACTS),
     ("0011_data", DATA),
+    ("0012_fact_keys", FACT_KEYS),
 ]
 
 

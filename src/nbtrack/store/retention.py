@@ -157,9 +157,10 @@ class Retention:
 
     def forget_facts(self) -> None:
         """Remove the sets of facts that no run has; a process tells all of them each time."""
-        unused = "WHERE id NOT IN (SELECT facts FROM run_facts)"
+        unused = "WHERE id NOT IN (SELECT id FROM fact_sets WHERE key IN (SELECT facts FROM run_facts))"
         self._orphan(f"SELECT digest FROM facts {unused}")
         self._connection.execute(f"DELETE FROM facts {unused}")
+        self._connection.execute(f"DELETE FROM fact_sets {unused}")
 
     def _orphan(self, digests: str, bindings: Sequence[Any] = ()) -> None:
         """Say of digests (SQL) that what referred to them is deleted for good; others may refer to them all the same."""
