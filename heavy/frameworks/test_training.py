@@ -172,7 +172,14 @@ def test_torch(run_cells: Any) -> None:
         "        (((model(xs) - ys) ** 2).mean() / 2).backward()\n"
         "        sgd.step(); sgd.zero_grad()\n"
         "train()",
+        "import time, nbtrack\nslow = torch.nn.Linear(4, 1)\nsgd = torch.optim.SGD(slow.parameters(), lr=0.1)\n"
+        "for _ in range(7):\n"
+        "    time.sleep(0.5)\n    ((slow(xs) - ys) ** 2).mean().backward()\n    sgd.step()\n"
+        "nbtrack.log(extra=1.0)",  # by now the loop has a run
     )
+    long = runs["linear-1"]
+    assert len(long.metric("loss").values) == 7
+    assert long.metrics["extra"] == 1
     run, other = runs["net-1"], runs["torch-1"]
     assert run.params["optimizer"] == "Adam"
     assert (run.params["lr"], run.params["weight_decay"], run.params["weights"]) == (0.01, 0.1, 49)
