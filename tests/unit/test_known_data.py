@@ -10,6 +10,7 @@ import sys
 import warnings
 import weakref
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,8 @@ def test_what_a_library_reads(
         assert seen.profile is not None
     else:
         assert (seen.data.fingerprint, seen.profile) == (None, None)  # nothing of it was computed
+    profile = {} if seen.profile is None else {"profile": asdict(seen.profile)}
+    assert as_record(seen) == asdict(seen.data) | profile
     json.dumps(as_record(seen))
 
 

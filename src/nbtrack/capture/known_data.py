@@ -13,7 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -290,10 +290,20 @@ def _may_be_same(one: Dataset, other: Dataset) -> bool:
 
 def as_record(seen: Seen) -> dict[str, Any]:
     """What a journal takes of data that was seen."""
-    content = asdict(seen.data)
+    content: dict[str, Any] = _plain(seen.data)
     if seen.profile is not None:
-        content["profile"] = asdict(seen.profile)
+        content["profile"] = _plain(seen.profile)
     return content
+
+
+def _plain(value: Any) -> Any:
+    """As `dataclasses.asdict`, but no number is copied: a profile has thousands, and the journal writes them at once."""
+    fields = getattr(type(value), "__dataclass_fields__", None)
+    if fields is not None:
+        return {name: _plain(getattr(value, name)) for name in fields}
+    if type(value) is list and value and hasattr(type(value[0]), "__dataclass_fields__"):
+        return [_plain(item) for item in value]
+    return value
 
 
 def label_of(source: DataSource) -> str:
