@@ -22,7 +22,7 @@ import pandas as pd
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from nbtrack.capture.lineage.files import Places
+from nbtrack.capture.lineage.places import Places
 from nbtrack.capture.lineage.tracer import Tracer
 
 DEEP = """

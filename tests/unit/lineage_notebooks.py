@@ -533,6 +533,89 @@ NOTEBOOKS: dict[str, list[str]] = {
         "p.z = 4",
         "print(p.z)",
     ],
+    "metaclass registry": [
+        "reg = {}\nclass M(type):\n    def __init__(cls, name, b, d):\n        reg[name] = cls",
+        "class A(metaclass=M): pass",
+        "class B(A): pass",
+        "print(sorted(reg))",
+    ],
+    "recursion limit": ["import sys", "sys.setrecursionlimit(4321)", "print(sys.getrecursionlimit())"],
+    "pandas large by function": [
+        "import pandas as pd, numpy as np",
+        "def clean(d):\n    d.loc[123_456, 'a'] = 9\n",
+        "df = pd.DataFrame({'a': np.zeros(200_000)})",
+        "clean(df)",
+        "print(df['a'].sum())",
+    ],
+    "dict of frames": [
+        "import pandas as pd",
+        "d = {'x': pd.DataFrame({'a': [1]})}",
+        "f = d['x']\nf['b'] = 2",
+        "print(list(d['x']))",
+    ],
+    "threads": [
+        "import threading\nout = []",
+        "def work():\n    out.append(1)",
+        "t = threading.Thread(target=work)\nt.start()\nt.join()",
+        "print(out)",
+    ],
+    "subprocess": [
+        "import subprocess, sys",
+        "p = subprocess.run([sys.executable, '-c', \"open('k.txt','w').write('3')\"], check=True)",
+        "x = 1",
+        "print(open('k.txt').read())",
+    ],
+    "glob": [
+        "open('g1.txt', 'w').close()",
+        "open('g2.txt', 'w').close()",
+        "import glob",
+        "print(sorted(glob.glob('g*.txt')))",
+    ],
+    "file deleted": [
+        "open('e.txt', 'w').close()",
+        "import os",
+        "os.remove('e.txt')",
+        "print(os.path.exists('e.txt'))",
+    ],
+    "joblib": [
+        "import joblib\nm = {'a': 1}",
+        "r = joblib.dump(m, 'm.joblib')",
+        "m = None",
+        "print(joblib.load('m.joblib'))",
+    ],
+    "bash file": ["%%bash\necho 4 > g.txt", "x = 1", "print(open('g.txt').read())"],
+    "builtins patched": ["import builtins", "builtins.shout = lambda: 'hey'", "x = 1", "print(shout())"],
+    "iteration has effects": [
+        "class It:\n    def __init__(self):\n        self.n = 0\n"
+        "    def __iter__(self):\n        self.n += 1\n        return iter([1])",
+        "i = It()",
+        "s = sum(i)",
+        "print(i.n)",
+    ],
+    "sklearn with random_state object": [
+        "import numpy as np\nfrom sklearn.model_selection import train_test_split\nrng = np.random.RandomState(0)",
+        "a, b = train_test_split(list(range(10)), random_state=rng)",
+        "a, b = train_test_split(list(range(10)), random_state=rng)",
+        "print(a)",
+    ],
+    "partial_fit": [
+        "from sklearn.linear_model import SGDRegressor\nimport numpy as np",
+        "m = SGDRegressor(random_state=0)",
+        "for i in range(3):\n    m = m.partial_fit(np.ones((4, 1)) * i, np.ones(4))",
+        "print(m.t_)",
+    ],
+    "shutil copy": [
+        "open('a.txt', 'w').write('1')",
+        "import shutil",
+        "s = shutil.copy('a.txt', 'b.txt')",
+        "print(open('b.txt').read())",
+    ],
+    "asyncio task": [
+        "import asyncio\nq = []",
+        "async def f():\n    q.append(1)",
+        "t = await asyncio.gather(f(), f())",
+        "print(q)",
+    ],
 }
 
 LEFT_OUT: dict[str, set[int]] = {

@@ -25,7 +25,7 @@ from lineage_notebooks import NOTEBOOKS
 from traitlets.config import Config
 
 from nbtrack.analysis.lineage import Graph
-from nbtrack.capture.lineage import files
+from nbtrack.capture.lineage.places import Places
 from nbtrack.capture.lineage.tracer import Tracer
 from nbtrack.entities.lineage import Trace
 from nbtrack.entities.runs import CellExecution
@@ -34,7 +34,7 @@ from nbtrack.entities.runs import CellExecution
 def run(shell: InteractiveShell, cells: list[str]) -> dict[str, Any]:
     """Run the cells, with their traces and the text of the last one."""
     traces, text = [], ""
-    places = files.Places(str(Path.cwd()))
+    places = Places(str(Path.cwd()))
     tracer = Tracer(shell.user_ns, places, budget=5)
     for cell in cells:
         started = tracer.begin(shell.transform_cell(cell))

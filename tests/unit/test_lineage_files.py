@@ -9,12 +9,13 @@ import pytest
 
 from nbtrack.capture import environment
 from nbtrack.capture.lineage import files
+from nbtrack.capture.lineage.places import Places
 
 
 @pytest.fixture
 def watch(tmp_path: Path) -> files.Watch:
     """What this test does to files in its folder."""
-    return files.Watch(files.Places(str(tmp_path)), threading.get_ident())
+    return files.Watch(Places(str(tmp_path)), threading.get_ident())
 
 
 def test_what_nbtrack_looks_up_while_a_cell_runs_is_not_read_by_the_cell(

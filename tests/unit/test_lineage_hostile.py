@@ -15,7 +15,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from nbtrack.capture.lineage.files import Places
+from nbtrack.capture.lineage.places import Places
 from nbtrack.capture.lineage.tracer import Tracer
 from nbtrack.entities.lineage import Trace
 
@@ -233,14 +233,18 @@ def test_without_time_the_source_decides_and_that_is_said(tmp_path: Path) -> Non
     assert trace.unsure["a"] == "the time to look into it was over"
     assert "b" not in trace.mutated
     assert "a" in trace.skipped[0]
+    notebook.run("moves = iter([1, 2])\nclass C: pass\nc = C()")
+    trace = notebook.run("one = next(moves)\nprint(c)\na.append(3)")
+    assert {"moves", "c", "a"} <= set(trace.mutated)
 
 
 def test_what_ran_untraced_is_not_told_of_the_next_cell(notebook: Notebook) -> None:
-    notebook.run("a = 1")
+    notebook.run("a = [1]")
     notebook.namespace["b"] = 2
+    notebook.namespace["a"].append(2)
     random.seed(1)
     notebook.tracer.forget()
-    trace = notebook.run("c = 3")
+    trace = notebook.run("c = a")
     assert trace.writes == ["c"]
     assert trace.mutated == []
 

@@ -6,7 +6,7 @@ A key is ``NAME`` for a variable of the notebook, or ``KIND:WHAT`` for state tha
 ``random:python``      the state of a generator of random numbers; also ``random:numpy``, ``random:torch``, ``random:cuda``
 ``env:NAME``           a variable of the environment
 ``cwd``, ``sys.path``  the working folder, and where imports are looked for
-``option:pandas``      options of a library; also ``matplotlib``, ``numpy``, ``sklearn``, ``warnings``, ``logging``
+``option:pandas``      of a library; also ``matplotlib``, ``numpy``, ``sklearn``, ``warnings``, ``logging``, ``python``
 ``module:NAME``        attributes of an imported module that the person's code has set
 ``figure``             pyplot's open figures
 ``file:PATH``          a file, with its absolute path

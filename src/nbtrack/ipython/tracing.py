@@ -39,7 +39,7 @@ class Tracing:
             self._tracer = None
             return
         if self._tracer is None or self._tracer.namespace is not self._shell.user_ns:
-            from nbtrack.capture.lineage.files import Places
+            from nbtrack.capture.lineage.places import Places
             from nbtrack.capture.lineage.tracer import Tracer
 
             folder = Path(notebook).parent if notebook else self._session.folder

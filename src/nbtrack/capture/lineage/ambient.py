@@ -6,12 +6,13 @@ calling code of the person's.
 
 from __future__ import annotations
 
+import _locale
 import operator
 import os
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from types import ModuleType
+from types import BuiltinFunctionType, ModuleType
 from typing import Any, Final
 
 from nbtrack.capture.lineage import arrays
@@ -143,6 +144,15 @@ def _sklearn() -> tuple[Any, ...] | None:
     return tuple(read().values()) if read is not None else None
 
 
+def _python() -> tuple[Any, ...]:
+    context = loaded("decimal", "getcontext")
+    precision = context().prec if type(context) is BuiltinFunctionType else None
+    return tuple(
+        sys.intern(str(one))
+        for one in (sys.getrecursionlimit(), _locale.setlocale(_locale.LC_ALL), precision)
+    )
+
+
 def _logging() -> tuple[Any, ...] | None:
     root = loaded("logging", "root")
     own = getattr(root, "__dict__", None)
@@ -152,6 +162,7 @@ def _logging() -> tuple[Any, ...] | None:
 
 
 _PROBES: Final = (
+    ("option:python", _python),
     ("option:logging", _logging),
     ("option:pandas", _pandas),
     ("option:matplotlib", _matplotlib),

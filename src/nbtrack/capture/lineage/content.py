@@ -279,9 +279,9 @@ class Walker:
             ):
                 self._tokens.append(name)
                 self.see(value)
-        for base in type.__dict__["__bases__"].__get__(item):
-            if self._is_own(base):
-                self.see(base)
+        for other in (type(item), *type.__dict__["__bases__"].__get__(item)):
+            if self._is_own(other):
+                self.see(other)
 
     def _function(self, item: FunctionType, kind: Kind) -> None:
         code = item.__code__

@@ -15,23 +15,21 @@ import stat
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from types import FrameType
 from typing import Any, Final
 
 from nbtrack.capture.lineage.kinds import module_of
+from nbtrack.capture.lineage.places import OWN, Places
 
 _MAX_FILES: Final = 500
 _MAX_LISTED: Final = 2_000
 _MAX_COMMANDS: Final = 20
 _MAX_COMMAND: Final = 500  # characters
 _OWN_THREADS: Final = ("IPython", "ipykernel", "nbtrack", "tornado", "zmq", "jupyter_client", "traitlets")
-_NEVER: Final = ("/dev/", "/proc/", "/sys/", "/etc/", "/usr/share/", "/usr/lib/")
 _IMPORTING: Final = re.compile(
     r"importlib|pkgutil|pkg_resources|zipimport"
 )  # whoever lists folders to find modules
-_PACKAGES: Final = re.compile(r"[/\\](?:site-packages|dist-packages|__pycache__)(?:[/\\]|$)")
-_OWN: Final = str(Path(__file__).parents[2]) + os.sep
 _LENT: Final = re.compile(
     r"(?:^<frozen os>|[/\\](?:os|pathlib|shutil|tempfile|subprocess)\.py|[/\\]pathlib[/\\]\w+\.py)$"
 )
@@ -39,7 +37,6 @@ _LENT: Final = re.compile(
 _WRAPPERS: Final = "patches.py"
 """Calls of the person go through this module of ours."""
 _HARMLESS: Final = re.compile(r"^(?:\S*/)?(?:lscpu|uname|fc-list|ldconfig|nvidia-smi|sysctl|ldd|tput|stty)\b")
-_COMPILED: Final = (".pyc", ".pyo", ".so", ".pyd")
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
 
 Event = tuple[str, tuple[Any, ...], int]
@@ -223,84 +220,6 @@ _EVENTS: Final[dict[str, Callable[[Watch, tuple[Any, ...]], None]]] = {
 }
 
 
-class Places:
-    """Which files are the notebook's concern: not those of the interpreter, of installed packages and of nbtrack.
-
-    Parameters
-    ----------
-    folder
-        The notebook's folder.
-    own
-        Folders of nbtrack and of the shell.
-    """
-
-    def __init__(self, folder: str, own: Iterable[str] = ()) -> None:
-        self.folder = os.path.realpath(folder)
-        home = os.path.expanduser("~")  # noqa: PTH111 - pathlib raises where there is no home
-        caches = (f"{home}{os.sep}{part}" for part in (".cache", ".config", ".ipython", ".jupyter", ".local"))
-        own = (*own, *caches, os.environ.get("MPLCONFIGDIR", ""), os.environ.get("IPYTHONDIR", ""))
-        self._own = tuple(os.path.realpath(one) + os.sep for one in own if one)
-        prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, str(Path(os.__file__).parent)}
-        self._libraries = tuple(
-            {os.path.realpath(one) + os.sep for one in prefixes if one not in ("/usr", "/")}
-            | {one + os.sep for one in prefixes if one not in ("/usr", "/")}
-        )
-        self._project_files: dict[str, bool] = {}
-        self._folders: dict[str, str] = {}
-
-    def is_inside(self, path: str) -> bool:
-        """Whether a path lies in the notebook's folder."""
-        return path == self.folder or path.startswith(self.folder + os.sep)
-
-    def is_project(self, file: object) -> bool:
-        """Whether a module's file is the person's own and no library's."""
-        if type(file) is not str or not file.endswith(".py"):
-            return False
-        known = self._project_files.get(file)
-        if known is None:
-            path = os.path.abspath(file)  # noqa: PTH100 - see stamp()
-            library = _PACKAGES.search(path) or (
-                path.startswith(self._libraries) and not self.is_inside(path)
-            )
-            known = self._project_files[file] = not library and not path.startswith(_OWN)
-        return known
-
-    def resolved(self, path: str) -> str | None:
-        """The absolute path of a file that is the notebook's concern, else None."""
-        if path.startswith(_NEVER) or path.endswith(_COMPILED):
-            return None
-        try:
-            found = self._real(path)
-        except (OSError, ValueError):
-            return None
-        inside = self.is_inside(found)
-        if (
-            found.startswith(_NEVER)
-            or _PACKAGES.search(found)
-            or (not inside and found.startswith(self._libraries))
-        ):
-            return None
-        if found.startswith(_OWN):
-            return None
-        return None if found.startswith(self._own) and not (inside and not self._is_hidden(found)) else found
-
-    def _real(self, path: str) -> str:
-        """As `os.path.realpath`, which asks for each part of the path; folders are asked once."""
-        whole = os.path.abspath(path)  # noqa: PTH100 - see stamp()
-        folder, _, name = whole.rpartition(os.sep)
-        if os.path.islink(whole):  # noqa: PTH114 - see stamp()
-            return os.path.realpath(whole)
-        known = self._folders.get(folder)
-        if known is None:
-            if len(self._folders) > _MAX_LISTED:
-                self._folders.clear()
-            known = self._folders[folder] = os.path.realpath(folder or os.sep)
-        return f"{known.rstrip(os.sep)}{os.sep}{name}"
-
-    def _is_hidden(self, path: str) -> bool:
-        return ".nbtrack" in path or ".ipython" in path
-
-
 DATABASE: Final = "database"
 """Stands for the files of a connection, which does not tell them."""
 
@@ -340,7 +259,7 @@ def _is_ours(frame: FrameType | None) -> bool:
     while frame is not None and _LENT.search(frame.f_code.co_filename):
         frame = frame.f_back
     file = "" if frame is None else frame.f_code.co_filename
-    return file.startswith(_OWN) and not file.endswith(_WRAPPERS)
+    return file.startswith(OWN) and not file.endswith(_WRAPPERS)
 
 
 def _is_of_machinery(thread: threading.Thread) -> bool:

@@ -155,7 +155,7 @@ class Use:
 def changed(before: Content | None, after: Content | None, use: Use) -> tuple[bool, str | None]:
     """Whether a value was changed, and why that is not sure where it is not."""
     if after is None:
-        return _shown(use), OVER
+        return _may_have(before, use), OVER
     if before is not None and before.digest != after.digest:
         return True, None
     if after.moving:
@@ -170,6 +170,16 @@ def changed(before: Content | None, after: Content | None, use: Use) -> tuple[bo
         return False, None
     reason = CLOSED if after.whole else LARGE
     return _shown(use) or _called(after, use), reason
+
+
+def _may_have(before: Content | None, use: Use) -> bool:
+    """Whether a value may have been changed of which only the past is known, if that."""
+    if _shown(use):
+        return True
+    if before is None:
+        return use.name in use.hints.passed or not all(map(_is_harmless, use.hints.methods.get(use.name, ())))
+    is_data = before.kind.library in _KNOWN_LIBRARIES
+    return before.moving or _called(before, use) or (use.name in use.hints.passed and not is_data)
 
 
 def _shown(use: Use) -> bool:

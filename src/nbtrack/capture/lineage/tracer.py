@@ -25,6 +25,7 @@ from nbtrack.capture.lineage.kinds import identity, module_of
 from nbtrack.capture.lineage.mutations import Known
 from nbtrack.capture.lineage.names import is_hidden, is_scalar
 from nbtrack.capture.lineage.paths import evaluated
+from nbtrack.capture.lineage.places import Places
 from nbtrack.capture.lineage.reach import NOTHING, Reach, reach_of
 from nbtrack.capture.lineage.references import References, references
 from nbtrack.entities.lineage import Trace
@@ -73,7 +74,7 @@ class Tracer:
         Seconds, see `BUDGET`.
     """
 
-    def __init__(self, namespace: dict[str, object], places: files.Places, budget: float = BUDGET) -> None:
+    def __init__(self, namespace: dict[str, object], places: Places, budget: float = BUDGET) -> None:
         self.namespace = namespace
         self.places = places
         self._budget = budget
@@ -82,6 +83,7 @@ class Tracer:
         self.known: dict[str, Known] = {}
         self.costs: dict[str, float] = {}
         self._most: dict[str, int] = {}
+        self._doubted: set[str] = set()  # may have been changed by what was not traced
         self.ambient: Ambient | None = None
         self.written: set[str] = set()
         self.made: set[str] = set()
@@ -100,6 +102,7 @@ class Tracer:
         if self.ambient is None:
             self.ambient = Ambient()
             self.look_at_names()
+            self._doubted = set(self.known)
         everything = found.error or found.hints.opaque
         reads, reach = self._closure(found, everything)
         texts: list[object] = list(found.hints.texts)
@@ -156,8 +159,9 @@ class Tracer:
         """What is known of a variable; looks into it when it is a callable that was never looked into."""
         value = self.namespace.get(name)
         known = self.known.get(name)
-        if known is not None and known.identified == identity(value):
+        if known is not None and known.identified == identity(value) and name not in self._doubted:
             return known
+        self._doubted.discard(name)
         self.known.pop(name, None)
         if is_scalar(value):
             return None
@@ -212,7 +216,7 @@ class Tracer:
         files.end(started.watch)
         self._running -= 1
         memory = peak_memory()
-        deadline = time.perf_counter() + min(MOST, self._budget + duration / 100)
+        deadline = time.perf_counter() + min(max(MOST, self._budget), self._budget + duration / 100)
         return Ending(self, started, finished=finished, deadline=deadline, count=count, memory=memory).trace()
 
 
