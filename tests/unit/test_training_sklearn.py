@@ -287,6 +287,23 @@ def test_nothing_is_held(watched: Watched) -> None:
     assert [reference() for reference in gone] == [None, None]
 
 
+def test_no_class_of_the_person_is_held(watched: Watched) -> None:
+    import gc
+    import weakref
+
+    class Own(BaseEstimator):
+        def fit(self, data: Any) -> Any:
+            return self
+
+    Own().fit(X)
+    assert len(watched.cell.fits) == 1
+    gone = weakref.ref(Own)
+    del Own
+    watched.next_cell()
+    gc.collect()
+    assert gone() is None
+
+
 def test_threads_of_a_fit_are_part_of_it(watched: Watched) -> None:
     from sklearn.ensemble import VotingClassifier
 

@@ -7,6 +7,7 @@ from types import FunctionType
 from typing import Any
 
 from nbtrack.capture.frameworks.patches import Opening, Patches
+from nbtrack.capture.identity import ByIdentity
 
 
 def watch_classes(base: Any, openings: Mapping[str, Opening], patches: Patches) -> None:
@@ -17,13 +18,13 @@ def watch_classes(base: Any, openings: Mapping[str, Opening], patches: Patches) 
     base
         The library's own base class. New classes below it are seen by its ``__init_subclass__``.
     """
-    seen: set[type] = set()
+    seen: ByIdentity[bool] = ByIdentity()  # which holds no class, since it may be the person's own
 
     def watch(kind: type) -> None:
         for place in kind.__mro__:
-            if place in seen or place is object:
+            if place is object or seen.get(place):
                 continue
-            seen.add(place)
+            seen[place] = True
             for name, opening in openings.items():
                 method = vars(place).get(name)
                 if isinstance(method, FunctionType):

@@ -10,9 +10,12 @@ from __future__ import annotations
 import builtins
 import functools
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from types import FunctionType, ModuleType
 from typing import Any, Final, Protocol
+
+from nbtrack.capture.identity import ByIdentity
 
 
 class Sink(Protocol):
@@ -54,6 +57,8 @@ class Patches:
         self.failed = failed
         self._inside = threading.local()
         self._replaced: list[tuple[Any, str, Any, Any]] = []
+        self._methods: list[tuple[weakref.ref[Any], str, weakref.ref[Any]]] = []
+        self._calls: ByIdentity[bool] = ByIdentity()
         self._tellers: list[_Teller] = []
         self._undoing: list[Callable[[], object]] = []
 
@@ -83,7 +88,7 @@ class Patches:
         original = vars(holder).get(name)
         if not callable(original) or isinstance(original, (type, staticmethod, classmethod)):
             return
-        if any(call is original for _, _, _, call in self._replaced if call.__name__ == original.__name__):
+        if self._calls.get(original):
             return  # a class that borrows another's method
         teller = _Teller(opening, self.failed)
         call = _telling(original, teller)
@@ -91,7 +96,13 @@ class Patches:
             # Pickled by name, the new function is found where it is and the old one where it was.
             call.__module__ = holder.__name__
         self._tellers.append(teller)
-        self.replace(holder, name, original, call)
+        self._calls[call] = True
+        setattr(holder, name, call)
+        try:
+            # Nothing of a class is held, since it may be the person's own, and be defined anew by each run of a cell.
+            self._methods.append((weakref.ref(holder), name, weakref.ref(call)))
+        except TypeError:
+            self._replaced.append((holder, name, original, call))
 
     def replace(self, holder: Any, name: str, original: Any, new: Any) -> None:
         """Set an attribute, to be put back later; with None as the original it is removed then."""
@@ -106,6 +117,11 @@ class Patches:
         """Put back all that nobody has replaced since; what others keep tells nothing any more."""
         for teller in self._tellers:
             teller.opening = None
+        for place, name, method in reversed(self._methods):
+            owner, known = place(), method()
+            if owner is not None and known is not None and vars(owner).get(name) is known:
+                setattr(owner, name, known.__wrapped__)
+        self._methods.clear()
         for holder, name, original, call in reversed(self._replaced):
             if vars(holder).get(name) is call:
                 if original is None:
