@@ -155,7 +155,7 @@ def test_a_store_that_becomes_read_only_keeps_what_it_can_until_it_is_writable_a
     found = {row.name for row in runs.search("run.status = 'finished'")}
     assert {name for name in found if name == "after-1" or not name.startswith("after")} == names
     bulk = runs.get("bulk-1")
-    assert {artifact.name for artifact in bulk.detail.artifacts} == {"model", "notes.bin"}
+    assert {artifact.name for artifact in bulk.detail.artifacts} == {"model", "notes.bin", "fits.json"}
     assert bulk.model("model").constant == list(range(1000))
     assert len(bulk.metric("curve")) == 300_000
     assert len(runs.get("many-1").metric("n")) == 100_000

@@ -15,11 +15,13 @@ from nbtrack.analysis.compare import compare
 from nbtrack.analysis.diff import diff_notebooks
 from nbtrack.entities.health import Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
+from nbtrack.entities.profiles import ColumnProfile, DataProfile, ProfiledData, RunData
 from nbtrack.entities.runs import (
     Artifact,
     CellExecution,
     Change,
     Dataset,
+    DataSource,
     Revision,
     RunDetail,
     RunOutcome,
@@ -105,6 +107,31 @@ def version(name: str = "churn", **fields: object) -> ModelVersion:
     return ModelVersion(model=name, **{**given, **more, **fields})  # type: ignore[arg-type]
 
 
+def data_of(text: str) -> RunData:
+    """Data of which everything that has a name has this one."""
+    column = ColumnProfile(
+        name=text, dtype=text, kind="number", count=4, missing=1, distinct=3, minimum=0.0, maximum=2.0, mean=1.0, std=1.0,
+        quantiles=[0.0, 1.0, 2.0], top={text: 3},
+    )  # fmt: skip
+    profile = DataProfile(rows=4, read=3, width=1, sampled=True, note=text, columns=[column])
+    source = DataSource(kind="file", function=text, place=text, stamp=text, link="name")
+    query = DataSource(kind="sql", function=text, place=text, query=text)
+    data = Dataset(
+        name=text, type_name=text, shape=[4], fingerprint=text, role=text, schema={text: text}, sources=[source, query]
+    )  # fmt: skip
+    return RunData(
+        run=text, name=text, experiment=text, data=[ProfiledData(data=data, profile=profile), ProfiledData(data=data)]
+    )  # fmt: skip
+
+
+def test_the_data_of_a_run_is_shown_with_what_its_columns_hold() -> None:
+    shown = to_text(View(kind="data", content=data_of("income")), width=120)
+    assert "from income by income (by the names that it was made of)" in shown
+    assert "25.0 %" in shown
+    assert "income 100 %" in shown
+    assert "no data" in to_text(View(kind="data", content=RunData(run="r", name="r", experiment="e")))
+
+
 def every_view(text: str) -> list[View]:
     """Each kind of view with `text` wherever a person or a library gives a name."""
     rows = [
@@ -148,6 +175,7 @@ def every_view(text: str) -> list[View]:
     return [
         View(kind="runs", content=RunTable(store=text, version=1, total=2, runs=rows), hints=(text,)),
         View(kind="run", content=details[0]),
+        View(kind="data", content=data_of(text)),
         View(kind="comparison", content=compare(details)),
         View(kind="diff", content=diff_notebooks(notebook(text, "a"), notebook(text + "x"), text, text)),
         View(kind="model", content=models[0]),
