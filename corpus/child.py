@@ -17,12 +17,13 @@ from typing import Any
 import numpy
 
 from corpus import shell, state
+from corpus.oracle import Oracle
 
 
 def run(cells: list[str], target: Path, mode: str, *, go_on: bool = False) -> None:
     """Run the cells in a shell of this process; `go_on` is whether also after one that fails.
 
-    `mode` is plain, tracked or run: all of it one run.
+    `mode` is plain, tracked, run (all of it one run) or oracle (without nbtrack, with instruments of our own).
     """
     with target.open("w", encoding="utf-8") as lines:
 
@@ -34,7 +35,11 @@ def run(cells: list[str], target: Path, mode: str, *, go_on: bool = False) -> No
         numpy.random.seed(0)
         ip = shell.new_shell()
         began = perf_counter()
-        if mode != "plain":
+        witness = None
+        if mode == "oracle":
+            witness = Oracle()
+            witness.begin()
+        if mode in ("tracked", "run"):
             ip.run_line_magic("load_ext", "nbtrack")
         if mode == "run":
             ip.run_line_magic("track", "start all")
@@ -53,6 +58,8 @@ def run(cells: list[str], target: Path, mode: str, *, go_on: bool = False) -> No
                 "error": type(error).__qualname__ if error is not None else None,
                 "state": state.state(ip),
             }
+            if witness is not None:
+                line["seen"] = witness.of_cell()
             write(line)
             if error is not None and not go_on:
                 break
@@ -65,7 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cells", type=Path, help="a JSON list of sources")
     parser.add_argument("target", type=Path, help="the lines about each cell")
-    parser.add_argument("--mode", choices=("plain", "tracked", "run"), default="plain")
+    parser.add_argument("--mode", choices=("plain", "tracked", "run", "oracle"), default="plain")
     parser.add_argument("--go-on", action="store_true", help="run the cells after one that fails too")
     options = parser.parse_args()
     cells = json.loads(options.cells.read_text(encoding="utf-8"))

@@ -51,14 +51,17 @@ def from_file(path: Path, name: str) -> Notebook:
 
 def _read(package: str, folder: Path, path: Path) -> Notebook:
     name = f"{package}/{path.relative_to(folder).with_suffix('')}"
-    converted = (
-        cache_folder() / "notebooks" / f"{folder.name}" / path.relative_to(folder).with_suffix(".ipynb")
-    )
+    converted = cache_folder() / "cells" / f"{folder.name}" / path.relative_to(folder).with_suffix(".ipynb")
     if path.suffix == ".ipynb":
         return from_file(path, name)
     if not converted.exists():
         import jupytext
 
         converted.parent.mkdir(parents=True, exist_ok=True)
-        jupytext.write(jupytext.read(path, fmt="py:sphinx"), converted, fmt="ipynb")
+        percent = "\n# %%" in path.read_text(
+            encoding="utf-8"
+        )  # the newer of the two ways to part a gallery's script
+        jupytext.write(
+            jupytext.read(path, fmt="py:percent" if percent else "py:sphinx"), converted, fmt="ipynb"
+        )
     return from_file(converted, name)

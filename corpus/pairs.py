@@ -6,12 +6,13 @@ import hashlib
 import json
 import os
 import resource
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,13 +49,14 @@ class Verdict:
 
 
 def execute(
-    cells: tuple[str, ...],
+    cells: Sequence[object],
     mode: str,
     *,
     limit: float,
     go_on: bool = False,
     look: Callable[[Path], Any] | None = None,
     module: str = "corpus.child",
+    zygote: Zygote | None = None,
 ) -> dict[str, Any] | None:
     """Run cells in a process of their own and report; None when they want more than `limit` seconds of the processor.
 
@@ -77,24 +79,10 @@ def execute(
             "CORPUS_BASE": str(base),
         }
         (base / "tmp").mkdir()
-        command = [sys.executable, "-m", module, str(sources), str(lines), "--mode", mode]
-        with (base / "stdout").open("w") as stdout:
-            process = subprocess.Popen(
-                [*command, *(["--go-on"] if go_on else [])],
-                cwd=folder,
-                env=surroundings,
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=subprocess.STDOUT,
-                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit) + 5)),
-            )
-            try:
-                code = process.wait(SLOWEST * limit)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                return None
-        if code == -signal.SIGXCPU:
+        options = [str(sources), str(lines), "--mode", mode, *(["--go-on"] if go_on else [])]
+        start = (zygote or Fresh()).run
+        code = start(module, options, folder, surroundings, base / "stdout", limit)
+        if code is None or code == -signal.SIGXCPU:
             return None
         found = (
             [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
@@ -107,6 +95,74 @@ def execute(
         return report
     finally:
         shutil.rmtree(base, ignore_errors=True)
+
+
+class Fresh:
+    """Runs each notebook in a new interpreter."""
+
+    def run(
+        self, module: str, options: list[str], folder: Path, env: dict[str, str], stdout: Path, limit: float
+    ) -> int | None:
+        """The exit code; None when it takes too long by the clock."""
+        with stdout.open("w") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, *options],
+                cwd=folder,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit) + 5)),
+            )
+            try:
+                return process.wait(SLOWEST * limit)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                return None
+
+
+class Zygote:
+    """Runs each notebook in a fork of a process that has the libraries loaded (`corpus.zygote`)."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def run(
+        self, module: str, options: list[str], folder: Path, env: dict[str, str], stdout: Path, limit: float
+    ) -> int | None:
+        """The exit code; None when it takes too long by the clock."""
+        process = self._process = self._process or subprocess.Popen(
+            [sys.executable, "-m", "corpus.zygote"],
+            env={**os.environ, **SURROUNDINGS},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        job = {
+            "module": module,
+            "arguments": [module, *options],
+            "cwd": str(folder),
+            "env": env,
+            "stdout": str(stdout),
+            "limit": int(limit),
+        }
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(job) + "\n")
+        process.stdin.flush()
+        if not select.select([process.stdout], [], [], SLOWEST * limit + 60)[0]:
+            self.close()
+            return None
+        return int(process.stdout.readline())
+
+    def close(self) -> None:
+        """End the process and what it has forked."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
 
 
 def _report(lines: list[dict[str, Any]]) -> dict[str, Any]:
