@@ -18,15 +18,14 @@ from nbtrack.capture.params import assigned_params, read_params
 from nbtrack.capture.recorder import Recorder
 from nbtrack.capture.secrets import mentions_secrets
 from nbtrack.capture.source import CellSource, parse_cell
-from nbtrack.capture.verification import verification_rows
 from nbtrack.clock import now_ns
 from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
-from nbtrack.entities.runs import Dataset, JSONValue
 from nbtrack.errors import InvalidInput
 
 if TYPE_CHECKING:
     from nbtrack.capture.lineage.tracer import Started, Tracer
+    from nbtrack.entities.runs import Dataset, JSONValue
 
 INLINE_OUTPUTS = 65_536
 """Outputs of more bytes than this do not stand in the journal but in a file beside it."""
@@ -231,6 +230,8 @@ class CellCapture:
         for model in fitted_estimators(self.source, namespace):
             self.models[model.name] = model.object
             if save_models and recorder.model(run, model):
+                from nbtrack.capture.verification import verification_rows  # late: few cells save a model
+
                 names = dict.fromkeys([*self.source.loads, *self.source.stores])
                 rows = verification_rows(model.object, names, namespace, recorder.data, verification)
                 if rows is not None:

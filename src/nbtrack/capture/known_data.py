@@ -21,7 +21,6 @@ from nbtrack.capture.datasets import BUDGET, LAZY, Kinds, describe
 from nbtrack.capture.derivation import Derivation
 from nbtrack.capture.identity import ByIdentity
 from nbtrack.capture.params import loaded
-from nbtrack.capture.profiles import profile_sample
 from nbtrack.capture.sources import source_of
 
 if TYPE_CHECKING:
@@ -316,6 +315,8 @@ def label_of(source: DataSource) -> str:
 
 def guarded_profile(value: Any, module: str, seconds: float) -> DataProfile | None:
     """The profile of a sample; None where a column does something that no column should."""
+    from nbtrack.capture.profiles import profile_sample  # late: a notebook may never show any data
+
     try:
         return profile_sample(value, module, seconds)
     except (Exception, SystemExit, GeneratorExit):  # noqa: BLE001 - as with fingerprints, the cell must run

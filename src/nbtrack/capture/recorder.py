@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import monotonic  # by name: a notebook may put something else into the module
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from nbtrack.capture.active_run import ActiveRun
 from nbtrack.capture.artifacts import write_object
@@ -28,13 +28,14 @@ from nbtrack.capture.pending import LoggedPoints, OnDevice, Pending, on_device
 from nbtrack.capture.redacted import Redaction, rows_without_secrets
 from nbtrack.capture.series import COLUMNS_IN_FILE, as_file, as_steps, as_values
 from nbtrack.capture.values import metric_value, param_value
-from nbtrack.capture.verification import KIND
 from nbtrack.clock import now_ns
 from nbtrack.entities import records
 from nbtrack.entities.ids import new_id
 from nbtrack.entities.records import Record
-from nbtrack.entities.runs import JSONValue
 from nbtrack.errors import InvalidInput, NbtrackError
+
+if TYPE_CHECKING:
+    from nbtrack.entities.runs import JSONValue
 
 
 class PointSink(Protocol):
@@ -324,7 +325,7 @@ class Recorder:
             run=run.id,
             time=now_ns(),
             name=f"{model}.rows.json",
-            kind=KIND,
+            kind="verification",
             format="json",
             size=len(content),
             file=target.name,

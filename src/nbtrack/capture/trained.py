@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nbtrack.capture.active_run import ActiveRun
 from nbtrack.capture.fits import Fit, Measured
 from nbtrack.capture.recorder import Recorder
 from nbtrack.capture.training import CellTraining, Training
-from nbtrack.entities.runs import JSONValue
+
+if TYPE_CHECKING:
+    from nbtrack.entities.runs import JSONValue
 
 FITS: Final = "fits.json"
 """The artifact that lists what a cell has fitted."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nbtrack.entities.runs import JSONValue
 from nbtrack.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from nbtrack.entities.runs import JSONValue
 
 MAX_TEXT = 10_000
 MAX_DEPTH = 20

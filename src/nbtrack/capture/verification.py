@@ -17,9 +17,6 @@ from nbtrack.capture.datasets import LAZY, Kinds, schema_of
 from nbtrack.capture.known_data import KnownData
 from nbtrack.capture.params import jsonable, loaded, scalar
 
-KIND: Final = "verification"
-"""The kind of the artifact."""
-
 _LIBRARIES: Final = ("sklearn", "xgboost", "lightgbm", "catboost")
 _WIDEST: Final = 2_000
 _PARTS: Final = 10_000  # of a model that are looked at

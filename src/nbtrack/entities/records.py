@@ -10,9 +10,10 @@ Points of metrics are no records but binary frames, see `nbtrack.store.journal`;
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nbtrack.entities.runs import JSONValue
+if TYPE_CHECKING:
+    from nbtrack.entities.runs import JSONValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
