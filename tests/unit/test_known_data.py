@@ -204,6 +204,17 @@ def test_arguments_are_kept_where_the_call_can_be_made_again(folder: Path) -> No
     assert arguments("absent.csv") is None
 
 
+def test_a_working_folder_that_is_gone_is_no_reason_to_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    source = source_of("pandas.read_csv", "file", ("t.csv",), {})
+    assert (source.place, source.stamp, source.arguments) == ("t.csv", None, None)
+
+
 def test_a_chunked_reader_is_not_consumed(cells: Cells, folder: Path) -> None:
     cells.run("parts = pd.read_csv('t.csv', chunksize=1)")
     assert [len(part) for part in cells.names["parts"]] == [1, 1, 1]

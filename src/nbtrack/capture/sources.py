@@ -74,7 +74,10 @@ def source_of(function: str, kind: str, args: tuple[Any, ...], named: dict[str, 
         return DataSource(kind="memory", function=function)
     if _ADDRESS.match(place):
         return DataSource(kind="url", function=function, place=clean_address(place))
-    path = os.path.abspath(place)  # noqa: PTH100 - as the library does; a path need not exist
+    try:
+        path = os.path.abspath(place)  # noqa: PTH100 - as the library does; a path need not exist
+    except OSError:  # the working folder was removed
+        path = place
     rest = _arguments(args[1:], {name: value for name, value in named.items() if args or name != key})
     if type(given) is list or type(given) is tuple or not os.path.isfile(path):  # noqa: PTH113 - as above
         rest = None
