@@ -34,7 +34,7 @@ def run_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             env={**os.environ, "HOME": str(tmp_path)}
         )
         assert "nbtrack" not in str(
-            notebook.cells[1:-1]
+            [cell.outputs for cell in notebook.cells[1:-1]]
         )  # nothing is shown, and no warning blames a file of ours
         assert "problem" not in str(notebook.cells[-1])
         client = nbtrack.open(tmp_path)
