@@ -31,6 +31,9 @@ SURROUNDINGS = {
     "TZ": "UTC",
 }
 
+ROOT = Path(__file__).resolve().parents[1]
+"""Where this package lies: the processes that run notebooks are elsewhere."""
+
 SLOWEST = 10
 """How many times its limit a notebook may take by the clock: some wait for what never comes."""
 
@@ -71,8 +74,7 @@ def execute(
         sources, lines = base / "cells.json", base / "lines"
         sources.write_text(json.dumps(cells), encoding="utf-8")
         surroundings = {
-            **os.environ,
-            **SURROUNDINGS,
+            **_surroundings(),
             "XDG_RUNTIME_DIR": str(base / "run"),
             "IPYTHONDIR": str(base / "ipython"),
             "TMPDIR": str(base / "tmp"),
@@ -95,6 +97,11 @@ def execute(
         return report
     finally:
         shutil.rmtree(base, ignore_errors=True)
+
+
+def _surroundings() -> dict[str, str]:
+    path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(ROOT)]))
+    return {**os.environ, **SURROUNDINGS, "PYTHONPATH": path}
 
 
 class Fresh:
@@ -134,7 +141,7 @@ class Zygote:
         """The exit code; None when it takes too long by the clock."""
         process = self._process = self._process or subprocess.Popen(
             [sys.executable, "-m", "corpus.zygote"],
-            env={**os.environ, **SURROUNDINGS},
+            env=_surroundings(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
