@@ -36,7 +36,7 @@ def class_name(model: object) -> str:
     """The name of a model's class; of what predicts in the end for a pipeline or a search."""
     for _ in range(_DEEPEST):
         inner = _last_step(model) or (
-            _searched(model) if _SEARCHED.intersection(_attributes(model)) else None
+            _searched(model) if _SEARCHED.intersection(attributes_of(model)) else None
         )
         if inner is None:
             break
@@ -77,7 +77,9 @@ def can_predict(model: object, conditional: type | None = None) -> bool:
             if conditional is not None and type(method) is conditional:
                 last = _last_step(model)
                 return (
-                    can_predict(last, conditional) if last is not None else "steps" not in _attributes(model)
+                    can_predict(last, conditional)
+                    if last is not None
+                    else "steps" not in attributes_of(model)
                 )
             if callable(method):
                 return True
@@ -105,7 +107,7 @@ def _differing(model: object, before: str, depth: int) -> Iterator[tuple[str, JS
     for name, part in parts.items():
         if depth < _DEEPEST:
             yield from _differing(part, f"{before}{name}__", depth + 1)
-    attributes = _attributes(model)
+    attributes = attributes_of(model)
     for name, default in defaults_of(type(model)).items():
         value = attributes.get(name, ABSENT)
         if value is ABSENT or value is default or name in _SEARCHED or name in _NO_PARAMS:
@@ -153,7 +155,7 @@ def defaults_of(kind: type) -> dict[str, Any]:
 
 def _steps(model: object) -> list[tuple[str, object]]:
     """The named parts of a pipeline, an ensemble or a column transformer."""
-    attributes = _attributes(model)
+    attributes = attributes_of(model)
     for name in ("steps", "transformers", "estimators"):
         steps = attributes.get(name)
         if type(steps) is list:
@@ -166,14 +168,14 @@ def _steps(model: object) -> list[tuple[str, object]]:
 
 
 def _last_step(model: object) -> object | None:
-    steps = _attributes(model).get("steps")
+    steps = attributes_of(model).get("steps")
     last = steps[-1] if type(steps) is list and steps else None
     return last[1] if type(last) is tuple and len(last) == 2 and _is_estimator(last[1]) else None
 
 
 def _searched(model: object) -> object | None:
     """What a search, or anything else that is given an estimator, works with."""
-    estimator = _attributes(model).get("estimator")
+    estimator = attributes_of(model).get("estimator")
     return estimator if _is_estimator(estimator) and "estimator" in defaults_of(type(model)) else None
 
 
@@ -182,7 +184,8 @@ def _is_estimator(value: object) -> bool:
     return isinstance(base, type) and issubclass(type(value), base)
 
 
-def _attributes(model: object) -> dict[str, Any]:
+def attributes_of(model: object) -> dict[str, Any]:
+    """An object's attributes as they are, without asking it; none where it keeps them otherwise."""
     try:
         attributes = object.__getattribute__(model, "__dict__")
     except AttributeError:

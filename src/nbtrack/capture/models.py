@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from nbtrack.capture.constants import ABSENT
+from nbtrack.capture.estimators import attributes_of, defaults_of
 from nbtrack.capture.params import jsonable, loaded, scalar
 
 if TYPE_CHECKING:
@@ -127,9 +128,9 @@ class _Hashing:
 
 
 def _is_fitted(model: object) -> bool:
-    """As ``sklearn.utils.validation.check_is_fitted`` decides, without importing it."""
+    """As ``sklearn.utils.validation.check_is_fitted`` decides, without importing it or running code of the notebook."""
     own_answer = _guarded(getattr, type(model), "__sklearn_is_fitted__", None)
-    if callable(own_answer):
+    if callable(own_answer) and not _is_of_the_notebook(type(model), "__sklearn_is_fitted__"):
         return scalar(_guarded(own_answer, model)) is True
     attributes = _guarded(object.__getattribute__, model, "__dict__")
     if type(attributes) is not dict:
@@ -140,9 +141,16 @@ def _is_fitted(model: object) -> bool:
 
 
 def _params(model: object) -> dict[str, JSONValue]:
-    """Return ``get_params(deep=False)``; what has no JSON-like form is named by its class."""
-    get_params = _guarded(getattr, type(model), "get_params", None)
-    params = _guarded(get_params, model, deep=False) if callable(get_params) else None
+    """Return ``get_params(deep=False)``, or what a method of the notebook's own would be expected to tell.
+
+    What has no JSON-like form is named by its class.
+    """
+    params: object = None
+    if _is_of_the_notebook(type(model), "get_params"):
+        attributes = attributes_of(model)
+        params = {name: attributes[name] for name in defaults_of(type(model)) if name in attributes}
+    elif callable(get_params := _guarded(getattr, type(model), "get_params", None)):
+        params = _guarded(get_params, model, deep=False)
     if type(params) is not dict:
         return {}
     found: dict[str, JSONValue] = {}
@@ -151,6 +159,14 @@ def _params(model: object) -> dict[str, JSONValue]:
             plain = jsonable(value, _MAX_PARAM_PARTS)
             found[name] = _type_attribute(type(value), "__name__") if plain is ABSENT else plain
     return found
+
+
+def _is_of_the_notebook(kind: type, method: str) -> bool:
+    """Whether a method was written in a cell: asking it may print, draw or count."""
+    for place in type.__getattribute__(kind, "__mro__"):
+        if method in type.__getattribute__(place, "__dict__"):
+            return _type_attribute(place, "__module__") == "__main__"
+    return False
 
 
 def _guarded(function: Callable[..., object], *arguments: object, **options: object) -> object:
