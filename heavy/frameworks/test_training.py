@@ -112,7 +112,9 @@ def test_statsmodels(run_cells: Any) -> None:
         "fit = smf.ols('y ~ a + b', data).fit()",
         "glm = sm.GLM(c, sm.add_constant(X[:, :2]), family=sm.families.Binomial()).fit()",
         "series = sm.tsa.ARIMA(y, order=(1, 0, 0)).fit()",
+        "from statsmodels.tsa.stattools import adfuller\np = adfuller(y)[1]",
     )
+    assert set(runs) == {"ols-1", "glm-1", "arima-1"}
     ols, glm, arima = runs["ols-1"], runs["glm-1"], runs["arima-1"]
     assert ols.params["formula"] == "y ~ a + b"
     assert set(ols.metrics) == {"rsquared", "rsquared_adj", "aic", "bic", "llf"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping
@@ -188,6 +189,13 @@ def _telling(original: Callable[..., Any], teller: _Teller) -> Callable[..., Any
     code = call.__code__.replace(co_filename=_NO_FRAME)
     hidden = FunctionType(code, globals_of, original.__name__, None, call.__closure__)
     return functools.update_wrapper(hidden, original)
+
+
+def called_from(library: str) -> bool:
+    """Whether a library itself makes the call that is being told of; to be asked by an opening."""
+    caller = sys._getframe(4)  # this function, the opening, the teller and the new function are behind it
+    name = caller.f_globals.get("__name__")
+    return type(name) is str and name.partition(".")[0] == library
 
 
 def argument(args: tuple[Any, ...], named: dict[str, Any], place: int, name: str, default: Any = None) -> Any:

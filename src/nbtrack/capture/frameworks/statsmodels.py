@@ -10,7 +10,7 @@ from nbtrack.capture.constants import ABSENT
 from nbtrack.capture.estimators import class_name, shape_of
 from nbtrack.capture.fits import Fit
 from nbtrack.capture.frameworks.classes import watch_classes
-from nbtrack.capture.frameworks.patches import Closing, Patches, argument
+from nbtrack.capture.frameworks.patches import Closing, Patches, argument, called_from
 from nbtrack.capture.params import jsonable, loaded
 from nbtrack.capture.training import Training
 
@@ -25,6 +25,9 @@ def observe(module: ModuleType, training: Training, patches: Patches) -> None:
     """Watch the module ``statsmodels.base.model``."""
 
     def fits(args: tuple[Any, ...], named: dict[str, Any]) -> Closing | None:
+        if called_from("statsmodels"):  # a test such as adfuller fits many models that nobody asked for
+            return None
+
         def read(result: Any, fit: Fit) -> None:
             _read(args[0], result, fit)
 
