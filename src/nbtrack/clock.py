@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
+from time import time_ns  # by name: a notebook may put something else into the module
 
 # Of the clocks that are never set, the one that counts on while the machine sleeps, where there is such a one.
 elapsed: Callable[[], int] = (
@@ -18,7 +19,7 @@ elapsed: Callable[[], int] = (
 @functools.cache
 def origin() -> int:
     """The Unix time in ns at which `elapsed` was nothing, by the system's clock when this process asked first."""
-    return time.time_ns() - elapsed()
+    return time_ns() - elapsed()
 
 
 def now_ns() -> int:

@@ -14,10 +14,10 @@ import os
 import struct
 import sys
 import threading
-import time
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from pathlib import Path
+from time import monotonic, strftime  # by name: a notebook may put something else into the module
 from typing import ClassVar
 
 from nbtrack.capture.active_run import ActiveRun
@@ -234,7 +234,7 @@ class Session:
         """Keep the traceback of an error of ours beside the journals, for a report; the person never sees it in a cell."""
         with contextlib.suppress(OSError), (self.store / "kernel.log").open("a", encoding="utf-8") as file:
             text = self.redaction.redactor.text(traceback)
-            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {os.getpid()}\n{text}\n")
+            file.write(f"{strftime('%Y-%m-%d %H:%M:%S')} {os.getpid()}\n{text}\n")
 
     @property
     def experiment(self) -> str:
@@ -246,7 +246,7 @@ class Session:
 
         What was seen a moment ago counts as now: to ask the system for each folder of packages is a tenth of a quick run.
         """
-        looked = time.monotonic()
+        looked = monotonic()
         if self._environment is not None and looked < self._environment_until:
             return self._environment
         identifier, interpreter, packages = environment()

@@ -168,7 +168,7 @@ def test_runs_that_begin_one_after_another_share_what_is_installed(
     found, clock = ["first"], [1000.0]
     monkeypatch.setattr(session, "append", written.append)
     monkeypatch.setattr(sessions, "environment", lambda: (found[0], {}, {}))
-    monkeypatch.setattr(sessions.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(sessions, "monotonic", lambda: clock[0])
     assert session.environment() == "first"
     found[0] = "second"
     clock[0] += 0.4

@@ -506,7 +506,7 @@ def test_what_waits_is_synced_as_soon_as_its_oldest_part_may_be_late(
     writer: JournalWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [time.monotonic()]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("nbtrack.store.journal_writer.monotonic", lambda: clock[0])
     synced: list[float] = []
     monkeypatch.setattr(os, "fsync", lambda file: synced.append(clock[0]))
     series: dict[str, int] = {}

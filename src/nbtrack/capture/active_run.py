@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass, field
+from time import monotonic  # by name: a notebook may put something else into the module
 
 
 @dataclass(slots=True)
@@ -17,7 +17,7 @@ class ActiveRun:
     id: str
     name: str
     experiment: str
-    began: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=monotonic)
     ended: bool = False
     saved: int = 0
     series: dict[str, int] = field(default_factory=dict)

@@ -7,7 +7,7 @@ use is not imported, and an object that only behaves like an array is left alone
 from __future__ import annotations
 
 import itertools
-import time
+from time import perf_counter  # by name: a notebook may put something else into the module
 from typing import TYPE_CHECKING, Any, Final
 
 from nbtrack.capture.column_values import column_text
@@ -62,7 +62,7 @@ def read_datasets(
         above; equal content of one type has one fingerprint however it lies in memory. None where the
         content cannot be read without running code of its elements, or not in time.
     """
-    deadline = time.perf_counter() + budget
+    deadline = perf_counter() + budget
     found: list[Dataset] = []
     seen: dict[int, tuple[str | None, bool]] = {}
     kinds = Kinds()
@@ -90,9 +90,7 @@ def describe(name: str, value: object, module: str, *, budget: float = BUDGET) -
         return None
     described["schema"] = schema_of(value, module)
     if budget > 0:
-        described["fingerprint"], described["sampled"] = _fingerprint(
-            value, module, time.perf_counter() + budget
-        )
+        described["fingerprint"], described["sampled"] = _fingerprint(value, module, perf_counter() + budget)
     return _dataset(described)
 
 

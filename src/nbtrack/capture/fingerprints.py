@@ -9,7 +9,7 @@ the like are read.
 from __future__ import annotations
 
 import hashlib
-import time
+from time import perf_counter  # by name: a notebook may put something else into the module
 from typing import TYPE_CHECKING, Any, Final
 
 from nbtrack.capture.floats import plain_bytes
@@ -43,7 +43,7 @@ class Unknown(Exception):
 
 
 class Fingerprint:
-    """Hashes one dataset until a deadline on ``time.perf_counter``."""
+    """Hashes one dataset until a deadline on ``perf_counter``."""
 
     def __init__(self, deadline: float) -> None:
         self.sampled = False
@@ -80,7 +80,7 @@ class Fingerprint:
     # ── bytes ──
 
     def _look_at_clock(self) -> None:
-        if time.perf_counter() > self._deadline:
+        if perf_counter() > self._deadline:
             raise Unknown
 
     def _label(self, *parts: object) -> None:

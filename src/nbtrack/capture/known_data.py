@@ -10,11 +10,11 @@ import ast
 import itertools
 import os
 import threading
-import time
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from time import perf_counter  # by name: a notebook may put something else into the module
 from typing import TYPE_CHECKING, Any, Final
 
 from nbtrack.capture.datasets import BUDGET, LAZY, Kinds, describe
@@ -146,9 +146,9 @@ class KnownData:
         module = kinds.module_of(value)
         if module is None or already >= _MOST:
             return None
-        began = time.perf_counter()
+        began = perf_counter()
         data = describe(name, value, module, budget=min(_FINGERPRINT, self._hashing))
-        middle = time.perf_counter()
+        middle = perf_counter()
         self._hashing -= middle - began
         # Of a fit's share the fingerprint takes its part, of the least that there is for profiles it does not.
         self._profiling = max(self._profiling - (middle - began), min(self._profiling, LEAST))
@@ -157,7 +157,7 @@ class KnownData:
         seen = Seen(data, _reference(value))
         if module not in LAZY and self._profiling > 0:
             seen.profile = guarded_profile(value, module, self._profiling)
-            self._profiling -= time.perf_counter() - middle
+            self._profiling -= perf_counter() - middle
         return seen
 
     # ── what is known ──

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from time import perf_counter  # by name: a notebook may put something else into the module
 from typing import Any, Final
 
 from nbtrack.capture.column_values import Values, column_text, of_array, of_arrow, of_pandas, of_polars
@@ -41,7 +41,7 @@ def profile_sample(value: Any, module: str, seconds: float) -> DataProfile | Non
     DataProfile or None
         None where the time is enough for no column, or numpy is not imported.
     """
-    deadline = time.perf_counter() + seconds
+    deadline = perf_counter() + seconds
     if loaded("numpy", "ndarray") is None or type(value) is loaded("numpy.ma.core", "MaskedArray"):
         return None
     matrix = _matrix(value, module)
@@ -59,12 +59,12 @@ def profile_sample(value: Any, module: str, seconds: float) -> DataProfile | Non
     places = _places(rows, read)
     found: list[ColumnProfile] = []
     for name, dtype, take in all_columns(value, module, wide):
-        began = time.perf_counter()
+        began = perf_counter()
         if found and began > deadline - _SINGLE:
             break
         found.append(_column_profile(name, dtype, take, places))
         if len(found) == 1:  # the machine may be slower than the constants say, or the column of another kind
-            spent = time.perf_counter() - began
+            spent = perf_counter() - began
             fitting = int(0.7 * read * (deadline - began) / max(spent * wide, 1e-9))
             if fitting < read and (fewer := max(min(rows, _FEWEST), fitting)) < read:
                 read, places = fewer, _places(rows, fewer)
@@ -140,14 +140,14 @@ def _matrix(value: Any, module: str) -> tuple[Any, list[str], list[str]] | None:
 
 def _profile_matrix(array: Any, names: list[str], dtypes: list[str], seconds: float) -> DataProfile | None:
     rows, width = map(int, array.shape)
-    began = time.perf_counter()
+    began = perf_counter()
     left = seconds - _START
     wide = min(len(names), int(left / (_COLUMN + min(rows, _FEWEST) * _NEAR)))
     if wide < 1:
         return None
     few = max(min(rows, _FEWEST), int(min((left - wide * _COLUMN) / _NEAR, _CACHED) / wide))
     read, columns = _read_matrix(array[:, :wide], few, names, dtypes)
-    spent = time.perf_counter() - began
+    spent = perf_counter() - began
     if read < min(
         rows, ROWS
     ):  # what few rows have cost tells how many more fit into the time, on this machine and now

@@ -8,10 +8,10 @@ import os
 import shlex
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from time import monotonic  # by name: a notebook may put something else into the module
 from typing import Final
 
 from nbtrack.capture.environment import packages
@@ -84,9 +84,9 @@ class Around:
             return  # another thread is at it
         try:
             self._modules.look()
-            until = time.monotonic() + budget
+            until = monotonic() + budget
             for _ in self._modules.read():
-                if time.monotonic() > until:
+                if monotonic() > until:
                     return
             if self._due:
                 self._tell()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Callable
 from datetime import datetime
+from time import sleep  # by name: a notebook may put something else into the module
 
 from IPython.display import display
 
@@ -36,7 +36,7 @@ class LeftRuns:
 
     def _look(self) -> None:
         for pause in LOOKS:
-            time.sleep(pause)
+            sleep(pause)
             self._found = self._session.proxy.ask("deaths.left", experiment=self._experiment)
             if self._found:
                 return

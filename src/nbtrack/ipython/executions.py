@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from contextvars import Token
 from dataclasses import dataclass, field
+from time import monotonic, perf_counter  # by name: a notebook may put something else into the module
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -35,8 +35,8 @@ class Frame:
     """Whether it became a run because it trained something, and not because the person asked."""
     earlier: ActiveRun | None = None
     """The earlier run whose model it has measured, where it has none of its own."""
-    began: float = field(default_factory=time.perf_counter)
-    arrived: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=perf_counter)
+    arrived: float = field(default_factory=monotonic)
     thread: int = field(default_factory=threading.get_ident)
     token: Token[ActiveRun | None] | None = None
     threads: frozenset[threading.Thread] = frozenset()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from pathlib import Path
+from time import monotonic, sleep  # by name: a notebook may put something else into the module
 
 from nbtrack.errors import KeeperUnavailable
 from nbtrack.store.lease import HostLease
@@ -51,12 +51,12 @@ class StoreLock:
             )
         except OSError as problem:
             raise not_writable(self._path.parent, problem) from problem
-        deadline = time.monotonic() + wait
+        deadline = monotonic() + wait
         while not self._try():
-            if time.monotonic() >= deadline:
+            if monotonic() >= deadline:
                 self.release()
                 return False
-            time.sleep(0.02)
+            sleep(0.02)
         self._take_lease()
         return True
 

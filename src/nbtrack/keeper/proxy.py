@@ -6,9 +6,9 @@ import contextlib
 import os
 import socket
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic, sleep  # by name: a notebook may put something else into the module
 from typing import Any
 
 from nbtrack.config import Settings
@@ -113,18 +113,18 @@ class KeeperProxy:
             raise KeeperUnavailable(f"The store {self.store} gave no answer: {problem}.") from problem
 
     def _ask_socket(self, request: dict[str, Any], start: float, answer: float) -> dict[str, Any]:
-        deadline = time.monotonic() + start
+        deadline = monotonic() + start
         while True:
             try:
                 message = self._exchange(request, deadline, answer)
             except OSError as problem:
                 self._forget_connections()  # one that is broken tells of the others: the keeper went away
-                if time.monotonic() >= deadline or isinstance(problem, TimeoutError):
+                if monotonic() >= deadline or isinstance(problem, TimeoutError):
                     raise KeeperUnavailable(
                         f"The keeper of {self.store} does not answer ({problem}); run `nbtrack doctor` for more."
                     ) from problem
                 self.start()
-                time.sleep(0.01)
+                sleep(0.01)
                 continue
             if not message.get("leaving"):
                 return message
@@ -135,7 +135,7 @@ class KeeperProxy:
         try:
             if connection is None:
                 connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-                connection.settimeout(max(0.001, deadline - time.monotonic()))
+                connection.settimeout(max(0.001, deadline - monotonic()))
                 connection.connect(str(socket_path(self.store)))
             connection.settimeout(answer)
             connection.sendall(protocol.pack(request))
@@ -185,9 +185,9 @@ class KeeperProxy:
         except OSError:
             return  # it may not even be looked at
         self.reap()
-        if self._starter is not None or time.monotonic() - self._started < START_AGAIN:
+        if self._starter is not None or monotonic() - self._started < START_AGAIN:
             return
-        self._started = time.monotonic()
+        self._started = monotonic()
         with contextlib.suppress(OSError):
             self._starter = start_keeper(self.store, self._settings["keeper_idle"])
 

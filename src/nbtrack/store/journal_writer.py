@@ -15,11 +15,11 @@ import functools
 import os
 import sys
 import threading
-import time
 import weakref
 from array import array
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from time import monotonic  # by name: a notebook may put something else into the module
 from zlib import crc32
 
 from nbtrack.clock import elapsed, origin
@@ -322,12 +322,12 @@ class JournalWriter:
         """Go on in another file. Its first bytes are written last: they tell the keeper that the one before is complete."""
         content, end = segment.map, HEADER + len(opening)
         if content is None:
-            segment.looks = [(time.monotonic(), 0)]
+            segment.looks = [(monotonic(), 0)]
             self._current, self.position, self._marking, self._open = segment, end, True, True
             self._append_plain(b"")
             return
         before, is_in_memory = self._current, self._is_in_memory()
-        segment.looks = [(time.monotonic(), 0)]
+        segment.looks = [(monotonic(), 0)]
         content[HEADER:end] = opening
         limit = segment.size // 2 if segment.size // 2 > end else segment.limit
         while self._current is before:
@@ -395,14 +395,14 @@ class JournalWriter:
         """Try to write what waits in memory; unless `at_once`, only if that was not tried just now."""
         if self._is_in_memory():
             with self._lock:
-                if at_once or time.monotonic() >= self._retry_at:
+                if at_once or monotonic() >= self._retry_at:
                     self._save()
 
     def _save(self) -> None:
         """Write what waits in memory, in order, as far as there is space."""
         if self._saving or not self._is_in_memory():
             return
-        self._retry_at = time.monotonic() + RETRY
+        self._retry_at = monotonic() + RETRY
         outermost, self._making, self._saving, self._limit = not self._making, True, True, -1
         try:
             while not self._save_next():
@@ -536,7 +536,7 @@ class JournalWriter:
             self.retry()
             if not self._open:
                 return False
-            now = time.monotonic()
+            now = monotonic()
             current, written = self._current, [*self._retired, (self._current, self.position)]
             late = [entry for entry in written if entry[0].is_late(now, entry[1], patience)]
             files = [os.dup(segment.descriptor) for segment, _ in late]

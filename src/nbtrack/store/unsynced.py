@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from pathlib import Path
+from time import monotonic  # by name: a notebook may put something else into the module
 
 from nbtrack.store import segments
 
@@ -22,7 +22,7 @@ class Unsynced:
 
     def add(self, name: str) -> None:
         """The file is complete, and a record is about to point at it."""
-        self._unsafe[name] = time.monotonic()
+        self._unsafe[name] = monotonic()
 
     def sync(self, patience: float = 0.0) -> None:
         """Wait until the disk holds the files that have lain there for longer than `patience` seconds.
@@ -34,7 +34,7 @@ class Unsynced:
         OSError
             If the disk fails; the next call tries again.
         """
-        before = time.monotonic() - patience
+        before = monotonic() - patience
         waiting = [name for name, since in list(self._unsafe.items()) if since <= before]
         left = False
         for name in waiting:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
+from time import perf_counter  # by name: a notebook may put something else into the module
 from types import ModuleType
 from typing import Any, Final
 
@@ -32,12 +32,12 @@ def _reading(known: KnownData, function: str, kind: str) -> Opening:
     def opening(args: tuple[Any, ...], named: dict[str, Any]) -> Closing | None:
         if not known.enter():
             return None
-        began = time.perf_counter()
+        began = perf_counter()
 
         def closing(result: Any, problem: BaseException | None) -> None:
             known.leave()
             if problem is None:
-                seconds = time.perf_counter() - began
+                seconds = perf_counter() - began
                 known.read(result, source_of(function, kind, args, named), seconds)
 
         return closing

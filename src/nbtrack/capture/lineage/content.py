@@ -11,8 +11,8 @@ import functools
 import gc
 import itertools
 import os
-import time
 from dataclasses import dataclass, field
+from time import perf_counter  # by name: a notebook may put something else into the module
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
@@ -92,7 +92,7 @@ class Walker:
     project
         Tells by the file of a module whether it is one of the person's.
     deadline
-        On ``time.perf_counter``.
+        On ``perf_counter``.
     """
 
     def __init__(self, namespace: dict[str, object], project: Any, deadline: float) -> None:
@@ -122,7 +122,7 @@ class Walker:
             if nodes >= most or len(self._tokens) > _TOKENS:
                 self.whole = False
                 break
-            if not nodes & 31 and time.perf_counter() > self._deadline:
+            if not nodes & 31 and perf_counter() > self._deadline:
                 self._queue = []
                 raise OutOfTime(nodes)
             kind = kind_of(type(item))

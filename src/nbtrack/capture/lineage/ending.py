@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import operator
 import sys
-import time
 from itertools import compress
 from pathlib import Path
+from time import perf_counter  # by name: a notebook may put something else into the module
 from types import BuiltinFunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -162,7 +162,7 @@ class Ending:
                     self._unsure[name] = reason
 
     def _look(self, name: str) -> Known | None:
-        if time.perf_counter() + self._tracer.costs.get(name, 0.0) / 2 > self._deadline:
+        if perf_counter() + self._tracer.costs.get(name, 0.0) / 2 > self._deadline:
             self._tracer.known.pop(name, None)
             self._left.append(name)
             return None

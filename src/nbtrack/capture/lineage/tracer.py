@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import sys
 import threading
-import time
 from dataclasses import dataclass, replace
+from time import perf_counter, time_ns  # by name: a notebook may put something else into the module
 from typing import Final
 
 if sys.platform != "win32":
@@ -116,7 +116,7 @@ class Tracer:
             reach=reach,
             outs=self._results(found),
             texts=texts,
-            began=time.time_ns(),
+            began=time_ns(),
             stamps=files.named_files(texts, self.places),
             listed=files.listed(self.ambient.folder) if _starts_programs(found) else None,
             modules=len(sys.modules),
@@ -142,7 +142,7 @@ class Tracer:
         What no cell has used since nbtrack was loaded is looked into here, as it is before the cell.
         """
         namespace, reach = self.namespace, NOTHING
-        walker = Walker(namespace, self.places.is_project, time.perf_counter() + _BEFORE)
+        walker = Walker(namespace, self.places.is_project, perf_counter() + _BEFORE)
         wanted = list(namespace) if everything else [*found.loads, *found.hints.mentioned]
         reads: dict[str, None] = {}
         for name in wanted:
@@ -170,16 +170,16 @@ class Tracer:
     def look(self, name: str, walker: Walker) -> Known | None:
         """Look into a variable; None where that took too long."""
         value = self.namespace.get(name)
-        began = time.perf_counter()
+        began = perf_counter()
         try:
             content = walker.walk(value, self._most.get(name, NODES))
         except OutOfTime as problem:
             # A fingerprint can only be compared with one of as many objects: from now on so many that there is time for.
             self._most[name] = max(_FEWEST, problem.nodes // 2)
-            self.costs[name] = max(self.costs.get(name, 0.0), time.perf_counter() - began)
+            self.costs[name] = max(self.costs.get(name, 0.0), perf_counter() - began)
             self.known.pop(name, None)
             return None
-        self.costs[name] = time.perf_counter() - began
+        self.costs[name] = perf_counter() - began
         reach = reach_of(content.codes) if content.codes else NOTHING
         known = Known(identity(value), replace(content, codes=[]), reach)
         self.known[name] = known
@@ -216,7 +216,7 @@ class Tracer:
         files.end(started.watch)
         self._running -= 1
         memory = peak_memory()
-        deadline = time.perf_counter() + min(max(MOST, self._budget), self._budget + duration / 100)
+        deadline = perf_counter() + min(max(MOST, self._budget), self._budget + duration / 100)
         return Ending(self, started, finished=finished, deadline=deadline, count=count, memory=memory).trace()
 
 
