@@ -47,7 +47,7 @@ _WIDEST = 76
 def styled(lines: Lines) -> list[Text]:
     """The lines for a terminal."""
     styles = {"head": "bold", "bad": "yellow", "quiet": "dim"}
-    return [line(text, style=styles.get(weight, "")) for text, weight in lines]
+    return [line("    " * (weight == "code") + text, style=styles.get(weight, "")) for text, weight in lines]
 
 
 def lines_html(lines: Lines) -> str:
@@ -144,7 +144,7 @@ def _groups(edges: Iterable[LineageEdge]) -> list[tuple[str | None, list[Lineage
 def _wanted(edge: LineageEdge) -> str:
     what = edge.key.partition(":")[2]
     if edge.kind is EdgeKind.RANDOM:
-        text = f"random numbers of {what}"
+        text = _shown_key(edge.key)
     elif edge.kind is EdgeKind.FILE:
         text = f"file {PurePath(what).name}"
     elif edge.kind is EdgeKind.OUTPUT:
@@ -161,7 +161,8 @@ def _wanted(edge: LineageEdge) -> str:
 def _shown_key(key: str) -> str:
     """A key as a reader calls it."""
     kind, _, what = key.partition(":")
-    return visible(PurePath(what).name if kind == "file" else key, 60)
+    shown = {"file": PurePath(what).name, "random": f"random numbers of {what}"}.get(kind, key)
+    return visible(shown, 60)
 
 
 def _count(node: LineageNode) -> str:
@@ -224,8 +225,7 @@ def slice_lines(found: LineageSlice) -> Lines:
         run = f" · {visible(node.run, 40)}" if node.run else ""
         lines.append((f"[{_count(node)}]{run}", "quiet"))
         lines += [
-            (f"    {visible(text, 500, keep=chr(9)).expandtabs(4)}", "code")
-            for text in node.source.splitlines()
+            (visible(text, 500, keep=chr(9)).expandtabs(4), "code") for text in node.source.splitlines()
         ]
     if found.files:
         names = ", ".join(visible(path, 200) for path in found.files[:_MOST_NOTES])
@@ -282,8 +282,8 @@ def replay_lines(found: Replay) -> Lines:
             count = " " if cell.execution_count is None else str(cell.execution_count)
             verb = "differs" if cell.answer == "differs" else "failed"
             lines.append((f"[{count}] {_telling_line(cell.source)}: {verb}", "bad"))
-            lines += [(f"    - {text}", "code") for text in _some(cell.before)]
-            lines += [(f"    + {text}", "code") for text in _some(cell.after)]
+            lines += [(f"- {text}", "code") for text in _some(cell.before)]
+            lines += [(f"+ {text}", "code") for text in _some(cell.after)]
     return [*lines, *((visible(note, 300), "quiet") for note in found.notes)]
 
 
