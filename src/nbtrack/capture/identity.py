@@ -36,6 +36,9 @@ class ByIdentity(Generic[T]):
 
 
 def _forget(entries: dict[int, tuple[weakref.ref[Any], Any]], place: int, gone: object) -> None:
-    entry = entries.get(place)
-    if entry is not None and entry[0] is gone:  # another object may have its place by now
-        del entries[place]
+    try:
+        entry = entries.get(place)
+        if entry is not None and entry[0] is gone:  # another object may have its place by now
+            del entries[place]
+    except BaseException:  # noqa: BLE001 - what a callback raises is printed into the person's cell
+        return

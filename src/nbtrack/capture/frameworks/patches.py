@@ -145,12 +145,10 @@ class _Teller:
 
     def begin(self, args: tuple[Any, ...], named: dict[str, Any]) -> Closing | None:
         """Tell of a call that is about to happen."""
-        if self.opening is None:
-            return None
         try:
-            return self.opening(args, named)
+            return None if self.opening is None else self.opening(args, named)
         except BaseException as problem:  # noqa: BLE001 - nothing of ours may keep the call from happening
-            self._failed(problem)
+            self._note(problem)
             return None
 
     def end(self, closing: Closing, result: Any, problem: BaseException | None) -> None:
@@ -158,7 +156,13 @@ class _Teller:
         try:
             closing(result, problem)
         except BaseException as raised:  # noqa: BLE001 - the call has been done; nothing of ours may undo that
-            self._failed(raised)
+            self._note(raised)
+
+    def _note(self, problem: BaseException) -> None:
+        try:
+            self._failed(problem)
+        except BaseException:  # noqa: BLE001 - out of memory, even what tells of a failure may fail
+            return
 
     def __reduce__(self) -> tuple[Any, ...]:
         return getattr, (0, "", None)  # an expression of builtins whose value is None
