@@ -249,7 +249,8 @@ def test_edited_and_deleted_cells_files_installs_and_draws_are_told() -> None:
     ("source", "expected"),
     [
         ("%pip install a b==1.0 'c>=2' -q", ["a", "c>=2"]),
-        ("!pip3 install --index-url https://host/x a==1 && echo done", []),
+        ("!pip3 install -i https://host/x a==1 && echo done", []),
+        *((f"%pip install --{kind}-url https://host/x a==1", []) for kind in ("index", "extra-index")),
         ("!python -m pip install -r requirements.txt", ["a file of requirements"]),
         ("%conda install numpy=2.1 -c conda-forge scipy", ["scipy"]),
         ("import os\nos.system('x')\nprint('pip installs nothing')", []),

@@ -60,9 +60,22 @@ _INSTALL = re.compile(
     r"(?:^|[;&|\n])[ \t]*[%!]*[ \t]*(?P<command>(?:uv[ \t]+)?(?:\S*python[\d.]*[ \t]+-m[ \t]+)?pip3?|conda|mamba)"
     r"[ \t]+install[ \t]+(?P<arguments>[^\n;&|]*)"
 )
-_TAKES_VALUE = re.compile(
-    r"-[rciftn]|--(?:requirement|constraint|index-url|extra-index-url|find-links|target|prefix|root|name|channel|python|proxy)"
+_WITH_VALUE = (
+    *(
+        "requirement",
+        "constraint",
+        "find-links",
+        "target",
+        "prefix",
+        "root",
+        "name",
+        "channel",
+        "python",
+        "proxy",
+    ),
+    *(f"{kind}-url" for kind in ("index", "extra-index")),
 )
+_TAKES_VALUE = re.compile(f"-[rciftn]|--(?:{'|'.join(_WITH_VALUE)})")
 
 
 @functools.lru_cache(maxsize=1024)

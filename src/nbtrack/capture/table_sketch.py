@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from dataclasses import replace
 from typing import Any, Final
 
 from nbtrack.capture.column_values import Values, shortened
@@ -122,27 +123,22 @@ class ColumnSketch:
     def profile(self) -> ColumnProfile:
         """What is known now."""
         kind = self.kind or "other"
-        if kind == "other" or not self._moments.count:
-            nothing = None if kind == "other" else 0
-            return ColumnProfile(
-                name=self.name,
-                dtype=self.dtype,
-                kind=kind,
-                count=self.rows,
-                missing=self.missing,
-                infinite=self.infinite,
-                distinct=nothing,
-            )
-        quantiles = self._quantiles.at(SHARES)
-        quantiles[0], quantiles[-1] = self._moments.lowest, self._moments.highest
-        top = {} if self._top is None else dict(self._top.most_common())
-        return ColumnProfile(
+        counted = ColumnProfile(
             name=self.name,
             dtype=self.dtype,
             kind=kind,
             count=self.rows,
             missing=self.missing,
             infinite=self.infinite,
+            distinct=None if kind == "other" else 0,
+        )
+        if kind == "other" or not self._moments.count:
+            return counted
+        quantiles = self._quantiles.at(SHARES)
+        quantiles[0], quantiles[-1] = self._moments.lowest, self._moments.highest
+        top = {} if self._top is None else dict(self._top.most_common())
+        return replace(
+            counted,
             distinct=min(self._distinct.count(), self._moments.count),
             exact=self._distinct.is_exact,
             minimum=self._moments.lowest,

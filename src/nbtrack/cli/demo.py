@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nbtrack.commands import run_command
+from nbtrack.commands.rerun import own_kernel
 from nbtrack.entities.runs import RunTable
 from nbtrack.errors import MissingLibrary, NbtrackError
 from nbtrack.render.text import to_text
@@ -72,15 +73,10 @@ def execute(notebook: Any, path: Path, advance: Callable[[str], None]) -> None:
     advance
         Called with the source of each code cell before it runs.
     """
-    from jupyter_client.kernelspec import KernelSpec
-    from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
-    manager = AsyncKernelManager(kernel_name="python3")
-    # "python3" may name another environment's Python, which has no nbtrack.
-    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=40"]
-    manager._kernel_spec = KernelSpec(argv=argv, display_name="Python 3", language="python")
+    manager = own_kernel()
     client = NotebookClient(
         notebook,
         km=manager,

@@ -12,6 +12,17 @@ from nbtrack.analysis.slices import without_load
 from nbtrack.entities.ids import new_id
 
 
+def own_kernel() -> Any:
+    """A manager of a kernel of this interpreter: the name "python3" may be another environment's, which has no nbtrack."""
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
+
+    manager = AsyncKernelManager(kernel_name="python3")
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=40"]
+    manager._kernel_spec = KernelSpec(argv=argv, display_name="Python 3", language="python")
+    return manager
+
+
 def main() -> None:
     """Read a request from stdin, and write the answer to stdout behind a separator: libraries may print there."""
     request = json.loads(sys.stdin.read())
@@ -28,8 +39,6 @@ def rerun(request: dict[str, Any]) -> dict[str, Any]:
         ``outputs`` of each cell (None: it was not reached), ``metrics`` of the last run of the name asked for, ``notes``.
     """
     import nbformat
-    from jupyter_client.kernelspec import KernelSpec
-    from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
@@ -47,13 +56,9 @@ def rerun(request: dict[str, Any]) -> dict[str, Any]:
     notebook = nbformat.from_dict(  # type: ignore[no-untyped-call]
         {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     )
-    manager = AsyncKernelManager(kernel_name="python3")
-    # "python3" may name another environment's Python.
-    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=40"]
-    manager._kernel_spec = KernelSpec(argv=argv, display_name="Python 3", language="python")
     client = NotebookClient(
         notebook,
-        km=manager,
+        km=own_kernel(),
         timeout=int(request["timeout"]),
         allow_errors=True,
         store_widget_state=False,
