@@ -204,6 +204,7 @@ def main() -> None:
             f"untouched '{about}': {problem}" for problem in check(notebook, about, Tracer(), plain[about])
         ]
     draw = random.Random(chosen.seed)
+    places(notebook)  # what runs only the first time (a cache) could not be hit afterwards
     todo = [
         (place, about, count, kind)
         for place, cells in places(notebook).items()

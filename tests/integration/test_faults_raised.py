@@ -51,8 +51,8 @@ def test_an_exception_at_any_line_of_a_hook_leaves_the_cell_alone(folder: Path) 
     assert found["wrong"] == []
     assert found["lines"] > 500
     assert found["tried"] > 50
-    # Of a line that runs only the first time (a cache), or where there is time for it, nothing is said; those are few.
-    assert found["missed"] < max(10, found["tried"] / 4)
+    # Of a line that does not run again (where there is no time for it) nothing is said; those are few.
+    assert found["missed"] < max(10, found["tried"] / 8)
     # What began ended: nothing that failed has left a run open, but for the few lines before anyone knows of it.
     runs = nbtrack.open(folder).runs
     crashed = len(runs.search("run.status in ('crashed', 'running')"))
