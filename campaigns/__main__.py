@@ -8,6 +8,7 @@ before its last trial.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import os
 import re
@@ -18,7 +19,6 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -30,6 +30,9 @@ CAMPAIGNS = ("kill", "kernels", "syscalls", "powercut", "journal", "concurrency"
 
 FOR_TEETH = 0.75
 """The part of a campaign's minutes in which its weakened builds must have failed."""
+
+STORES_SHOWN, LINES_SHOWN = 4, 20
+"""Stores whose traces are printed after a violation, and lines of each keeper's log."""
 
 _VIOLATION = re.compile(r"(lost|duplicated|wrong|unopenable): ")
 
@@ -79,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
         return run(chosen, order) or status
 
 
-@contextmanager
+@contextlib.contextmanager
 def workplace(keep: Path | None) -> Iterator[Path]:
     """An empty folder for stores, and environment variables that keep the person's own settings and keepers out."""
     for name in [name for name in os.environ if name.startswith("NBTRACK_")]:
@@ -117,6 +120,7 @@ def run(chosen: Campaign, order: Order) -> int:
     cut_off = order.is_late() and tally.trials < order.trials
     report(chosen, order, tally, time.monotonic() - began, cut_off)
     if not tally.holds:
+        show_traces(order.folder)
         return VIOLATED
     return SHORT if cut_off and tally.trials < ENOUGH * order.trials else HELD
 
@@ -132,6 +136,17 @@ def report(chosen: Campaign, order: Order, tally: Tally, seconds: float, cut_off
         print(f"  its minutes were over after {tally.trials:,} of {order.trials:,} trials{few}", flush=True)
     word = "held" if tally.holds else "VIOLATED"
     print(f"campaign {chosen.name}: {word}: {tally}, {seconds:.0f} s, seed {order.seed}", flush=True)
+
+
+def show_traces(folder: Path) -> None:
+    """Print what the stores that are left tell of a violation that may not come again: their journals and keepers' logs."""
+    for log in sorted(folder.rglob("keeper.log"))[:STORES_SHOWN]:
+        print(f"  {log.parent.relative_to(folder)}", flush=True)
+        for file in sorted((log.parent / "journal").glob("*")):
+            with contextlib.suppress(OSError):
+                print(f"    {file.name}: {file.stat().st_size:,} bytes", flush=True)
+        for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-LINES_SHOWN:]:
+            print(f"    {line[:200]}", flush=True)
 
 
 def show_teeth(chosen: Campaign, trials: int, seed: int, deadline: float) -> int:

@@ -42,9 +42,13 @@ BEGINS = 20.0
 SHOWN_AS_CRASHED = 60.0
 """Seconds after which the runs of a dead process must be shown as crashed."""
 
+SLOW = 0.5
+"""Seconds that a slow disk takes to give space for the next file of a journal: its writer does not wait for it."""
+
 FAULTS = {
-    "worker": 0.2,
-    "keeper, then worker": 0.15,
+    "worker": 0.12,
+    "worker whose disk is slow": 0.1,
+    "keeper, then worker": 0.13,
     "worker and keeper": 0.15,
     "keeper while it opens, then worker": 0.1,
     "worker while it opens": 0.1,
@@ -104,8 +108,9 @@ class Lane:
         where = f"trial {number} ({fault})"
         seed, name = repr((self._order.seed, number)), f"t{number}"
         ledger = Ledger(store.parent / f"{name}.ledger")
+        slow = SLOW if fault == "worker whose disk is slow" else 0.0
         process = self._context.Process(
-            target=worker.work, args=(str(store), seed, name, str(ledger.path)), daemon=True
+            target=worker.work, args=(str(store), seed, name, str(ledger.path), None, 0.0, slow), daemon=True
         )
         process.start()
         self._kill(fault, chance, process, ledger, store)
@@ -152,6 +157,8 @@ class Lane:
                 kill_keeper(store)
             stopped = keeper_of(store) if fault == "worker, then keeper while it drains" else None
             signal_to(stopped, signal.SIGSTOP)  # so that much waits for it
+            if fault == "worker whose disk is slow":
+                _wait_for_file(store / "journal", ".000002", SLOW)
             time.sleep(chance.uniform(0, LIVES))
             if fault == "keeper, then worker":
                 kill_keeper(store)
@@ -186,6 +193,13 @@ class Lane:
                 time.sleep(0.2)
 
 
+def _wait_for_file(folder: Path, ending: str, seconds: float) -> None:
+    """Wait until a journal has gone on in the file of a number."""
+    deadline = time.monotonic() + seconds
+    while not any(folder.glob(f"*{ending}.journal")) and time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
 _TAKE = "            count = self._take(name, part)\n"
 _ADVANCE = "            self._store.journals.advance(name, part.position)\n"
 _AFTER = "        self._points.clear()\n        journal.tell_drained("
@@ -197,7 +211,7 @@ CAMPAIGN = Campaign(
     run=run,
     short=500,
     long=10_000,
-    minutes=3.5,
+    minutes=4.0,
     weakenings=(
         JOURNAL_IN_MEMORY,
         Weakening(
@@ -209,6 +223,16 @@ CAMPAIGN = Campaign(
             "the rows are committed before the position in the journal",
             "service/intake.py",
             ((_ADVANCE + _AFTER, _COMMIT + _ADVANCE + _AFTER),),
+        ),
+        Weakening(
+            "a file that was prepared in vain hides those behind it",
+            "service/intake.py",
+            (
+                (
+                    "        begun = self._begun(group)\n",
+                    "        begun = group[:1] + self._begun(group[1:2])\n",
+                ),
+            ),
         ),
     ),
     teeth=200,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -49,8 +50,26 @@ class Worker:
                 nbtrack.flush()
 
 
-def work(store: str, seed: str, name: str, ledger: str, most: int | None = None, rest: float = 0.0) -> None:
-    """Make the calls of `seed`, each acknowledged after it has returned; after every 50 rest for some seconds."""
+def work(
+    store: str,
+    seed: str,
+    name: str,
+    ledger: str,
+    most: int | None = None,
+    rest: float = 0.0,
+    slow: float = 0.0,
+) -> None:
+    """Make the calls of `seed`, each acknowledged after it has returned.
+
+    Parameters
+    ----------
+    rest
+        Seconds to rest after every 50 calls.
+    slow
+        Seconds that the disk takes to give space to whoever asks for it beside the calls.
+    """
+    if slow:
+        _slow_down(slow)
     book = Ledger(Path(ledger))
     os.environ["NBTRACK_STORE"] = store
     os.chdir(Path(store).parent)
@@ -64,6 +83,18 @@ def work(store: str, seed: str, name: str, ledger: str, most: int | None = None,
     except BaseException:
         book.trouble.write_text(traceback.format_exc(), encoding="utf-8")
         raise
+
+
+def _slow_down(seconds: float) -> None:
+    """Have the calls be faster than the thread that prepares their next file."""
+    allocate = os.posix_fallocate
+
+    def slowly(file: int, start: int, length: int) -> None:
+        allocate(file, start, length)
+        if threading.current_thread() is not threading.main_thread():
+            time.sleep(seconds)
+
+    os.posix_fallocate = slowly
 
 
 if __name__ == "__main__":

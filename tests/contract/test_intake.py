@@ -8,6 +8,7 @@ import time
 import zlib
 from array import array
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from nbtrack.entities.processes import ProcessIdentity
 from nbtrack.entities.runs import RunStatus
 from nbtrack.errors import AmbiguousName, InvalidInput, NotFound, StoreCorrupt, StoreTooNew
 from nbtrack.service import Service, open_service
+from nbtrack.store import segments
 from nbtrack.store.audit import GENESIS, line_digest
 from nbtrack.store.database import DATABASE, Store
 from nbtrack.store.journal import MAGIC_1, SUFFIX, encode
@@ -249,6 +251,58 @@ def test_points_of_several_files_are_taken_in_once_and_the_files_left_behind_are
     assert recording.service.status.status().problems == []
 
 
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_file_that_was_prepared_and_passed_over_hides_no_later_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: bool
+) -> None:
+    """The writer was faster than the thread beside it, and was killed before that took its own file away again."""
+    if dies:
+        identity = replace(this_process(), pid=2**22 + 5)
+        monkeypatch.setattr("test_intake.this_process", lambda: identity)
+    recording = Recording(tmp_path)
+    run = recording.run()
+    log_many(recording, run, 4_000)
+    making, outside = segments.create, []
+
+    def create(path: Path, size: int, *, mapped: bool) -> segments.Segment:
+        made = making(path, size, mapped=mapped)
+        if not outside:
+            outside.append(made)
+            log_many(recording, run, 6_000, 4_000)
+        return made
+
+    monkeypatch.setattr(segments, "create", create)
+    monkeypatch.setattr(segments.Segment, "remove", lambda segment: None)
+    recording.journal.prepare()
+    assert files(recording) == [recording.process + end + SUFFIX for end in (".000001", ".000002", "")]
+    recording.drain()
+    assert losses(recording) == [float(number) for number in range(10_000)]
+    recording.service.intake.bury()
+    assert losses(recording) == [float(number) for number in range(10_000)]
+    # While it lives the writer itself removes the file that it does not need.
+    assert files(recording) == (
+        [] if dies else [recording.process + end + SUFFIX for end in (".000001", ".000002")]
+    )
+    assert recording.service.status.status().problems == []
+    recording.store.close()
+
+
+def test_a_file_whose_first_bytes_were_damaged_hides_no_later_one_and_stays(recording: Recording) -> None:
+    run = recording.run()
+    log_many(recording, run, 40_000)
+    middle, last, first = (recording.folder / "journal" / name for name in files(recording))
+    with middle.open("r+b") as file:
+        file.write(b"x")
+    recording.drain()
+    recording.service.intake.bury()
+    found = losses(recording)
+    assert found[0] == 0.0
+    assert found[-1] == 39_999.0
+    assert len(found) < 40_000
+    assert (first.exists(), middle.exists(), last.exists()) == (False, True, True)
+    assert "1 record(s)" in recording.service.status.status().problems[0]
+
+
 def test_given_steps_and_counted_ones_keep_their_order(recording: Recording) -> None:
     run, series = recording.run(), {}
     for step in (None, None, 10, None, 3, None):
@@ -403,8 +457,6 @@ def test_files_that_a_power_cut_left_empty_or_short_are_told_and_cost_nothing_el
 def test_what_stands_behind_a_damaged_frame_of_a_dead_process_is_saved_and_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, byte: int, bit: int
 ) -> None:
-    from dataclasses import replace
-
     identity = replace(this_process(), pid=2**22 + 5)
     monkeypatch.setattr("test_intake.this_process", lambda: identity)
     recording = Recording(tmp_path)
@@ -427,8 +479,6 @@ def test_what_stands_behind_a_damaged_frame_of_a_dead_process_is_saved_and_told(
 def test_the_journal_of_a_dead_process_is_removed_with_what_it_had_prepared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dataclasses import replace
-
     identity = replace(this_process(), pid=2**22 + 5)
     monkeypatch.setattr("test_intake.this_process", lambda: identity)
     recording = Recording(tmp_path)
@@ -461,6 +511,19 @@ def test_the_end_of_a_file_that_a_power_cut_took_is_told(recording: Recording) -
     recording.drain()
     assert len(losses(recording)) < 10_000
     assert recording.service.status.status().problems != []
+
+
+def test_the_end_of_a_file_that_is_missing_from_one_frame_on_is_told(recording: Recording) -> None:
+    run = recording.run()
+    log_many(recording, run, 100)
+    end = recording.journal.position
+    log_many(recording, run, 10_000, 100)
+    with recording.journal.path.open("r+b") as file:
+        file.truncate(end)
+        file.truncate(1 << 18)
+    recording.drain()
+    assert 100 < len(losses(recording)) < 10_000
+    assert "1 record(s)" in recording.service.status.status().problems[0]
 
 
 def test_journals_of_the_older_form_are_taken_in(recording: Recording) -> None:
@@ -498,8 +561,6 @@ def test_a_journal_whose_process_ended_is_removed_once_it_is_drained(recording: 
 def test_only_a_process_that_is_surely_dead_has_crashed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: dict[str, object], status: RunStatus
 ) -> None:
-    from dataclasses import replace
-
     identity = replace(this_process(), **changed)  # type: ignore[arg-type]
     monkeypatch.setattr("test_intake.this_process", lambda: identity)
     recording = Recording(tmp_path)

@@ -18,7 +18,7 @@ from nbtrack.service.points import GrowingSeries, Points
 from nbtrack.service.recorded import Recorded, UnknownRun
 from nbtrack.store import journal, processes
 from nbtrack.store.database import Store
-from nbtrack.store.journal import Part, S
+from nbtrack.store.journal import P, Part, S
 from nbtrack.store.journals import process_of
 
 READ = 1 << 22
@@ -26,6 +26,9 @@ READ = 1 << 22
 
 SLICE = 0.05
 """Seconds of work of one transaction: enough that the disk's wait is shared, little enough to answer in between."""
+
+_OPENING = 1 << 16
+"""Bytes at a file's beginning that tell where the one before was left."""
 
 INDEXED = 50
 """Cells that one transaction makes searchable: those that it took in, as a rule."""
@@ -86,21 +89,56 @@ class Intake:
 
     def _drain_group(self, group: list[str]) -> int:
         """One transaction with what the files of a process hold; they are read in their order."""
-        group = [name for name in group if self._store.journals.path(name).exists()]
-        for name, later in zip(group, [*group[1:], None], strict=False):
+        begun = self._begun(group)
+        for name, later in zip(begun, [*begun[1:], None], strict=False):
             if count := self._drain_part(name):
                 return count
-            part = self._store.journals.part(later, 0) if later is not None else None
-            if part is None or not part.begun:
+            if later is None:
                 return 0
             # It went on in the next file. What it wrote into this one just before that was not seen above.
             if count := self._drain_part(name) or self._pass_damage(name):
                 return count
             if not self._store.journals.has_problems(name):
                 with self._store.transaction():
-                    self._store.journals.forget(name)
+                    if self._is_whole(name, later):
+                        self._store.journals.forget(name)
+                    else:
+                        log.error("the end of the journal %s is missing", name)
+                        self._store.journals.add_problem(name)
             self._points.forget(name)
         return 0
+
+    def _begun(self, group: list[str]) -> list[str]:
+        """The files of a process that something was written into.
+
+        They are begun in their order, so that an empty one before another was prepared in vain: its writer was faster, and
+        may have died before it was removed.
+        """
+        parts = [(name, self._store.journals.part(name, 0)) for name in group]
+        found = [name for name, part in parts if part is not None and part.begun]
+        for name, part in parts:
+            if part is not None and part.beheaded and found and name < found[-1]:
+                self._keep_beheaded(name)
+        return found
+
+    def _keep_beheaded(self, name: str) -> None:
+        """Have a file stay whose first bytes are not those of a journal: whatever is in it cannot be read."""
+        if not self._store.journals.has_problems(name):
+            log.error("the journal %s is damaged at its beginning and cannot be read", name)
+            with self._store.transaction():
+                self._store.journals.advance(name, 0)
+                self._store.journals.add_problem(name)
+
+    def _is_whole(self, name: str, later: str) -> bool:
+        """Whether a file was read up to where its writer left it: a power cut can take its end and leave the next file."""
+        if any(name < between < later for between, _ in self._store.journals.problems()):
+            return True  # the next one but one, which tells nothing of this one
+        part = self._store.journals.part(later, _OPENING)
+        while part is not None and (payload := part.next_payload()) is not None and payload[0] not in (P, S):
+            record = journal.decode(payload)
+            if isinstance(record, records.SegmentBegan):
+                return record.before <= self._store.journals.position(name)
+        return True
 
     def _drain_part(self, name: str) -> int:
         try:
@@ -165,18 +203,7 @@ class Intake:
         if payload[0] == S:
             self._points.take_many(name, payload)
             return
-        record = journal.decode(payload)
-        if isinstance(record, records.SegmentBegan):
-            self._compare(name, record)
-        else:
-            self._recorded.take(name, record)
-
-    def _compare(self, name: str, record: records.SegmentBegan) -> None:
-        """A power cut can take the end of one file and leave the next."""
-        group = [other for other in self._store.journals.names() if process_of(other) == process_of(name)]
-        before = group[group.index(name) - 1] if group.index(name) else None
-        if before is not None and 0 < self._store.journals.position(before) < record.before:
-            raise LookupError(f"the end of the journal {before} is missing")
+        self._recorded.take(name, journal.decode(payload))
 
     def _write(self, series: GrowingSeries, write: Callable[[], None]) -> None:
         self._recorded.check_run(series.run)
@@ -231,6 +258,9 @@ class Intake:
         """Remove the files of a process that is gone, if all that they hold was taken in."""
         self.drain(group)
         for name in group:
+            part = self._store.journals.part(name, 0)
+            if part is not None and part.beheaded:
+                self._keep_beheaded(name)
             while self._is_damaged(name) and self._pass_damage(name):
                 self.drain([name])
         if not any(self._store.journals.has_problems(name) for name in group):

@@ -93,6 +93,8 @@ class Recorded:
         if isinstance(record, records.SeriesNamed):
             self._points.name(name, record)
             return
+        if isinstance(record, records.SegmentBegan):
+            return  # for whoever goes on from the file before
         run = getattr(record, "run", None)
         if isinstance(record, records.RunStarted):
             if self._store.trash.is_entombed("run", record.run):

@@ -159,6 +159,8 @@ class Part:
         first = HEADER if magic == MAGIC else len(MAGIC_1)
         self.begun = magic in (MAGIC, MAGIC_1)
         """Whether anything was written into the file: a prepared one is empty."""
+        self.beheaded = any(magic) and not self.begun
+        """Whether the file's first bytes are not those of a journal."""
         self.start = max(start, first)
         content = _read(file, FRAME.size, self.start) if self.begun else b""
         if len(content) == FRAME.size and any(content):  # a damaged length may be nothing
