@@ -8,6 +8,7 @@ from typing import Any
 
 MASKS = [
     (re.compile(r"0x[0-9a-fA-F]{4,}"), "ADDRESS"),
+    (re.compile(r"\.\.\.x?[0-9a-fA-F]{4,}(?=&gt;|>)"), "ADDRESS"),  # of a representation that was shortened
     (re.compile(r"\x1b\[[0-9;]*m"), ""),
     (
         re.compile(

@@ -113,8 +113,10 @@ def test_statsmodels(run_cells: Any) -> None:
         "glm = sm.GLM(c, sm.add_constant(X[:, :2]), family=sm.families.Binomial()).fit()",
         "series = sm.tsa.ARIMA(y, order=(1, 0, 0)).fit()",
         "from statsmodels.tsa.stattools import adfuller\np = adfuller(y)[1]",
+        "median = smf.quantreg('y ~ a', data).fit(q=0.5)",
     )
-    assert set(runs) == {"ols-1", "glm-1", "arima-1"}
+    assert set(runs) == {"ols-1", "glm-1", "arima-1", "quant-reg-1"}
+    assert not runs["quant-reg-1"].metrics  # it has no likelihood: NaN is no result
     ols, glm, arima = runs["ols-1"], runs["glm-1"], runs["arima-1"]
     assert ols.params["formula"] == "y ~ a + b"
     assert set(ols.metrics) == {"rsquared", "rsquared_adj", "aic", "bic", "llf"}

@@ -94,7 +94,9 @@ def test_what_a_later_cell_measures_is_the_runs_that_made_the_model(ready: Any, 
 
 
 def test_transformers_paused_cells_and_the_setting_make_no_run(ready: Any, folder: Path) -> None:
-    ready.run("scaler = StandardScaler().fit(X_train)")
+    answer = ready.run("scaler = StandardScaler().fit(X_train)")
+    assert not answer.displays
+    assert "· fitted StandardScaler" in str(ready.run("%track lineage scaler"))
     ready.run("# nbtrack: off\nDecisionTreeClassifier().fit(X_train, y_train)")
     ready.run("%track pause")
     ready.run(FOREST)

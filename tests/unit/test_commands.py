@@ -385,6 +385,16 @@ def test_a_slice_that_writes_by_whole_paths_is_not_executed_without_a_yes(source
             replay(found)
 
 
+def test_an_execution_without_a_run_shows_what_it_fitted() -> None:
+    node = LineageNode(
+        execution="e1", source="X = scale(X)", started="", outcome="ok", execution_count=3, fitted={"<b>": 2, "PCA": 1}
+    )  # fmt: skip
+    for run, shown in ((None, "fitted <b>, PCA"), ("pca-1", "pca-1")):
+        node = dataclasses.replace(node, run=run, wanted=True)
+        text = to_text(View(kind="lineage", content=dataclasses.replace(LINEAGE, nodes=[node], edges=[])))
+        assert f"[3] X = scale(X) · {shown}\n" in text
+
+
 def test_a_replay_names_what_differs() -> None:
     cells = [
         ReplayedCell(execution_count=1, source="x = 1", answer="silent"),

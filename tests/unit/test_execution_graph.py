@@ -181,12 +181,13 @@ def test_what_ran_inside_of_a_cell_belongs_to_it() -> None:
     executed = [
         (cell(0), made(writes=["x"])),
         (cell(1, "%%capture\nf()"), made()),
-        (cell(2), made(place="e1", reads=["x"], writes=["y"])),
-        (cell(3), made(place="e2", writes=["z"])),
+        (cell(2), made(place="e1", reads=["x"], writes=["y"], fitted={"PCA": 1})),
+        (cell(3), made(place="e2", writes=["z"], fitted={"PCA": 2})),
         (cell(4), made(reads=["y", "z"])),
     ]
     found = Graph(executed)
     assert [step.execution.id for step in found.steps] == ["e0", "e1", "e4"]
+    assert found.steps[1].trace.fitted == {"PCA": 3}
     assert found.backward([2]) == [0, 1, 2]
     assert found.place("e3") == found.place("e1") == 1
     assert found.place("nowhere") is None

@@ -19,18 +19,22 @@ import sklearn.base
 import sklearn.metrics
 from joblib.externals.loky import cloudpickle_wrapper
 from sklearn import model_selection
-from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone, is_classifier
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
+from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression, SGDClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.manifold import MDS
+from sklearn.neighbors import KernelDensity, NearestNeighbors
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from nbtrack.capture.active_run import ActiveRun
 from nbtrack.capture.early_calls import add_early_calls
+from nbtrack.capture.estimators import class_name
 from nbtrack.capture.frameworks.observers import LIBRARIES, Observers
-from nbtrack.capture.trained import _named, run_name, says_metric
+from nbtrack.capture.trained import _named, named_after, run_name, says_metric
 from nbtrack.capture.training import CellTraining, Training
 
 X, Y = load_iris(return_X_y=True)
@@ -77,11 +81,47 @@ def test_a_fit_is_told_with_what_differs_from_the_defaults(watched: Watched) -> 
 
 
 def test_what_only_prepares_data_trains_nothing(watched: Watched) -> None:
+    class Own(TransformerMixin, BaseEstimator):
+        def fit(self, data, target=None):
+            return self
+
+        def transform(self, data):
+            return data
+
     StandardScaler().fit(X)
-    PCA(2).fit_transform(X)
-    make_pipeline(StandardScaler(), PCA(2)).fit(X)
-    assert len(watched.cell.fits) == 3
+    Own().fit_transform(X)
+    SelectKBest(k=2).fit(X, Y)
+    make_pipeline(PCA(2), Own()).fit(X)
+    make_union(StandardScaler(), PCA(2)).fit(X)
+    assert len(watched.cell.fits) == 5
     assert not watched.cell.trains
+    assert watched.cell.fitted()["StandardScaler"] == 1
+
+
+def test_components_embeddings_and_densities_are_models(watched: Watched) -> None:
+    class Embedding(BaseEstimator):
+        def fit(self, data, target=None):
+            self.embedding_ = data[:, :2]
+            return self
+
+        def transform(self, data):
+            return data[:, :2]
+
+    for model in (
+        PCA(2), make_pipeline(StandardScaler(), PCA(2)), KernelDensity(), NearestNeighbors(),
+        MDS(n_init=1, max_iter=5), Embedding()
+    ):  # fmt: skip
+        watched.next_cell()
+        with warnings.catch_warnings(action="ignore"):
+            model.fit(X)
+        assert watched.cell.trains, model
+        assert run_name(watched.cell) == named_after(class_name(model))
+
+
+def test_beside_what_predicts_components_are_a_step(watched: Watched) -> None:
+    DecisionTreeClassifier().fit(PCA(2).fit_transform(X), Y)
+    assert run_name(watched.cell) == "decision-tree-classifier"
+    assert [fit.title for fit in watched.cell.fits] == ["PCA", "DecisionTreeClassifier"]
 
 
 def test_metrics_belong_to_the_model_that_made_the_predictions(watched: Watched) -> None:

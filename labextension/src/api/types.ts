@@ -446,8 +446,9 @@ export type EdgeKind = 'variable' | 'mutation' | 'random' | 'ambient' | 'file' |
 /**
  * One execution of a cell.
  *
- * `effects` are of `nbtrack.entities.lineage.EFFECTS`. `notes` say what is not known of it. `wanted`: it is what was
- * asked for, not only what that needs.
+ * `fitted` are the estimators that it fitted, each with how many times. `effects` are of
+ * `nbtrack.entities.lineage.EFFECTS`. `notes` say what is not known of it. `wanted`: it is what was asked for, not only
+ * what that needs.
  */
 export interface LineageNode {
   execution: string;
@@ -457,6 +458,7 @@ export interface LineageNode {
   execution_count: number | null;
   cell_id: string | null;
   run: string | null;
+  fitted: Record<string, number>;
   effects: string[];
   commands: string[];
   notes: string[];

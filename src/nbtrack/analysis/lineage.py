@@ -11,7 +11,7 @@ from __future__ import annotations
 import builtins
 import re
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -287,6 +287,7 @@ def _joined(traces: Sequence[Trace]) -> Trace:
         unsure=_last(trace.unsure for trace in traces),
         versions=_last(trace.versions for trace in traces),
         defined=_last(trace.defined for trace in traces),
+        fitted=dict(sum((Counter(trace.fitted) for trace in traces), Counter[str]())),
         effects=_all(trace.effects for trace in traces),
         commands=_all(trace.commands for trace in traces),
         skipped=_all(trace.skipped for trace in traces),

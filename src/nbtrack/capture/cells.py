@@ -124,6 +124,7 @@ class CellCapture:
         is_metric: Callable[[str, float], bool] | None = None,
         earlier: ActiveRun | None = None,
         verification: int = 0,
+        fitted: Mapping[str, int] | None = None,
     ) -> None:
         """Record the execution, and with a run what it gave to it.
 
@@ -137,6 +138,8 @@ class CellCapture:
             Names of variables that the person wants recorded as such.
         verification
             Rows of input that are kept with a saved model at most.
+        fitted
+            The estimators that it was seen fitting, with how many times.
         """
         self._learn_secrets()
         outputs, file, checksum = self._bulk(end.outputs, output_limit)
@@ -159,7 +162,7 @@ class CellCapture:
                 checksum=checksum,
             )
         )
-        self._end_trace(execution, end)
+        self._end_trace(execution, end, fitted or {})
         self._data = self._recorder.data.end_cell(
             self.source, self._start.code, self._start.namespace, end.duration if run else None
         )
@@ -181,7 +184,7 @@ class CellCapture:
         """What the cell's own names hold that may be a metric."""
         return left_metrics(self.source, self._start.namespace, {})
 
-    def _end_trace(self, execution: str, end: CellEnd) -> None:
+    def _end_trace(self, execution: str, end: CellEnd, fitted: Mapping[str, int]) -> None:
         traced, self._traced = self._traced, None
         if self._tracer is None or traced is None:
             return
@@ -189,6 +192,7 @@ class CellCapture:
             trace = self._tracer.end(
                 traced, finished=end.outcome == "ok", duration=end.duration, count=end.execution_count
             )
+            trace.fitted.update(fitted)
             self._recorder.append(records.CellTraced(execution=execution, trace=trace.to_plain()))
         except Exception as problem:  # noqa: BLE001 - the execution is recorded all the same
             self._tracer.forget()

@@ -29,6 +29,16 @@ _WITH_SHAPES: Final = frozenset(
     {"numpy", "pandas", "polars", "scipy", "pyarrow", "modin", "cudf", "cupy", "torch"}
 )
 
+_PREPARING: Final = frozenset(
+    {
+        "preprocessing", "impute", "feature_extraction", "feature_selection", "compose", "pipeline",
+        "kernel_approximation", "random_projection"
+    }
+)  # fmt: skip
+_FOUNDATIONS: Final = frozenset({"base", "utils"})  # of all estimators, also of those of other libraries
+_PREPARES: Final = ("transform", "fit_resample")
+_LEARNED: Final = frozenset({"components_", "embedding_"})
+
 _defaults_of: ByIdentity[dict[str, Any]] = ByIdentity()
 
 
@@ -64,7 +74,7 @@ def estimator_params(model: object) -> dict[str, JSONValue]:
 
 
 def can_predict(model: object, conditional: type | None = None) -> bool:
-    """Whether a model is more than a step that prepares data.
+    """Whether a model can predict, or find groups.
 
     Parameters
     ----------
@@ -84,6 +94,25 @@ def can_predict(model: object, conditional: type | None = None) -> bool:
             if callable(method):
                 return True
     return False
+
+
+def only_prepares(model: object) -> bool:
+    """Whether what cannot predict is only a step that prepares data: it scales, encodes, fills in, selects or draws rows.
+
+    What finds components, an embedding, a density, neighbours or a covariance is a model of the data. In scikit-learn the
+    module tells the two apart; elsewhere, of what transforms, whether it has learned components or an embedding.
+    """
+    for _ in range(_DEEPEST):
+        last = _last_step(model)
+        if last is None:
+            break
+        model = last
+    for kind in type(model).__mro__:
+        package, _, rest = _module(kind).partition(".")
+        if package == "sklearn" and (part := rest.partition(".")[0]) not in _FOUNDATIONS:
+            return part in _PREPARING
+    makes = any(callable(vars(kind).get(name)) for kind in type(model).__mro__ for name in _PREPARES)
+    return makes and not _LEARNED.intersection(attributes_of(model))
 
 
 def shape_of(data: object) -> tuple[int, ...] | None:
@@ -191,6 +220,11 @@ def attributes_of(model: object) -> dict[str, Any]:
     except AttributeError:
         return {}
     return attributes if type(attributes) is dict else {}
+
+
+def _module(kind: type) -> str:
+    module = type.__getattribute__(kind, "__module__")
+    return module if type(module) is str else ""
 
 
 def _name(kind: type) -> str:

@@ -25,7 +25,9 @@ class Fit:
     params : dict
         What differs from the library's defaults.
     predicts : bool
-        Whether it is more than a step that prepares data.
+        Whether it can predict, or find groups.
+    prepares : bool
+        Whether it is only a step that prepares data, as a scaler.
     leads : bool
         Whether other fits of the cell are its candidates, as those of a study with ``ask`` and ``tell``.
     metrics : dict
@@ -48,6 +50,7 @@ class Fit:
     shape: tuple[int, ...] | None
     seconds: float
     predicts: bool = True
+    prepares: bool = False
     leads: bool = False
     calls: int = 1
     metrics: dict[str, float] = field(default_factory=dict)

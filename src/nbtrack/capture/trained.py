@@ -132,8 +132,12 @@ def _give_fits(recorder: Recorder, cell: CellTraining, run: ActiveRun, left: Map
 
 
 def _leading(cell: CellTraining) -> list[Fit]:
-    """The fits that the run is about."""
-    return [fit for fit in cell.fits if fit.leads] or [fit for fit in cell.fits if fit.predicts]
+    """The fits that the run is about: beside what predicts, components of the data are a step towards that."""
+    return (
+        [fit for fit in cell.fits if fit.leads]
+        or [fit for fit in cell.fits if fit.predicts]
+        or [fit for fit in cell.fits if not fit.prepares]
+    )
 
 
 def _row(fit: Fit) -> dict[str, JSONValue]:

@@ -11,6 +11,7 @@ import os
 import threading
 import weakref
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter  # by name: a notebook may put something else into the module
 from typing import Any, Final
@@ -26,6 +27,7 @@ from nbtrack.capture.params import loaded
 MOST_FITS: Final = 1_000
 """Fits of one cell that are described; further ones are counted."""
 
+_TITLES: Final = 100
 _NAMED: Final = 200  # metrics of one cell whose arguments are looked up among the variables
 
 Describe = Callable[[Any, Fit], None]
@@ -95,8 +97,12 @@ class CellTraining:
 
     @property
     def trains(self) -> bool:
-        """Whether something was trained that can predict, and not only what prepares data."""
-        return any(fit.predicts for fit in self.fits)
+        """Whether a model was trained, and not only what prepares data."""
+        return not all(fit.prepares for fit in self.fits)
+
+    def fitted(self) -> dict[str, int]:
+        """What was fitted, each with how many times."""
+        return dict(Counter(fit.title for fit in self.fits).most_common(_TITLES))
 
 
 class Training:

@@ -27,8 +27,9 @@ class EdgeKind(StrEnum):
 class LineageNode:
     """One execution of a cell.
 
-    ``effects`` are of `nbtrack.entities.lineage.EFFECTS`. ``notes`` say what is not known of it. ``wanted``: it is what was
-    asked for, not only what that needs.
+    ``fitted`` are the estimators that it fitted, each with how many times. ``effects`` are of
+    `nbtrack.entities.lineage.EFFECTS`. ``notes`` say what is not known of it. ``wanted``: it is what was asked for, not only
+    what that needs.
     """
 
     execution: str
@@ -38,6 +39,7 @@ class LineageNode:
     execution_count: int | None = None
     cell_id: str | None = None
     run: str | None = None
+    fitted: dict[str, int] = field(default_factory=dict)
     effects: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

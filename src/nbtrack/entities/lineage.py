@@ -47,6 +47,8 @@ class Trace:
         within one process only. Of a ``random:`` key that changed also that from before the cell, as ``before:random:…``.
     defined : dict
         What kind of value each written name holds: ``function``, ``class``, ``module``, ``estimator``, else its type's name.
+    fitted : dict
+        Estimators that it fitted, steps that only prepare data included, each with how many times.
     effects : list of str
         Of `EFFECTS`.
     commands : list of str
@@ -65,6 +67,7 @@ class Trace:
     unsure: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     defined: dict[str, str] = field(default_factory=dict)
+    fitted: dict[str, int] = field(default_factory=dict)
     effects: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)

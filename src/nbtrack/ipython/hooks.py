@@ -289,6 +289,7 @@ class CellHooks:
                 is_metric=self.trained.is_metric(frame),
                 earlier=frame.earlier,
                 verification=int(settings["verification_rows"]),
+                fitted=frame.training.fitted() if frame.training is not None else None,
             )
             self.trained.give(frame)
         finally:

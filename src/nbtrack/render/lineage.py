@@ -42,6 +42,7 @@ _EFFECTS = {
 }
 _DEEPEST, _MOST_LINES, _MOST_NOTES = 12, 400, 12
 _WIDEST = 76
+_MOST_FITTED = 5
 
 
 def styled(lines: Lines) -> list[Text]:
@@ -174,6 +175,8 @@ def _title(node: LineageNode) -> str:
     parts = [f"[{_count(node)}] {_telling_line(node.source)}"]
     if node.run:
         parts.append(visible(node.run, 40))
+    elif node.fitted:  # a run is called after what it fitted
+        parts.append(f"fitted {visible(', '.join(list(node.fitted)[:_MOST_FITTED]), 60)}")
     if node.outcome != "ok":
         parts.append({"error": "failed"}.get(node.outcome, node.outcome))
     return " · ".join(parts)

@@ -276,6 +276,7 @@ def _node(graph: Graph, place: int, wanted: bool, labels: dict[str, str]) -> Lin
         execution_count=execution.execution_count,
         cell_id=execution.cell_id,
         run=labels.get(execution.run_id or ""),
+        fitted=trace.fitted,
         effects=trace.effects,
         commands=trace.commands,
         notes=[*notes, *(text for text in trace.skipped if text not in notes)],

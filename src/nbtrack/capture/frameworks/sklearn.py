@@ -12,7 +12,7 @@ from types import FunctionType, ModuleType
 from typing import Any, Final
 
 from nbtrack.capture.constants import ABSENT
-from nbtrack.capture.estimators import can_predict, estimator_params
+from nbtrack.capture.estimators import can_predict, estimator_params, only_prepares
 from nbtrack.capture.fits import Fit
 from nbtrack.capture.frameworks.classes import watch_classes
 from nbtrack.capture.frameworks.patches import Closing, Opening, Patches, argument
@@ -61,6 +61,7 @@ def _estimators(module: ModuleType, training: Training, patches: Patches) -> Non
 
 def _describe(model: Any, fit: Fit) -> None:
     fit.predicts = can_predict(model, loaded("sklearn.utils._available_if", "_AvailableIfDescriptor"))
+    fit.prepares = not fit.predicts and only_prepares(model)
 
 
 def _metrics(module: ModuleType, training: Training, patches: Patches) -> None:

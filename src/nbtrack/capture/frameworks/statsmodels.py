@@ -55,8 +55,10 @@ def _read(model: Any, results: Any, fit: Fit) -> None:
             # The plain one warns where the family is none of the normal distribution's.
             asked = "bic_llf" if name == "bic" and fit.kind == "GLM" else name
             value = getattr(results, asked, None)
-            if value is not None:
-                fit.metrics[name] = float(value)
+            if (
+                value is not None and (number := float(value)) == number
+            ):  # a quantile regression has no likelihood
+                fit.metrics[name] = number
     names, values = getattr(model, "exog_names", None), getattr(results, "params", None)
     names = getattr(values, "index", names)
     if names is not None and values is not None:
