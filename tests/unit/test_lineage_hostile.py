@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import gc
 import random
+import statistics
 import sys
 import threading
 import time
 import weakref
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
 
+from nbtrack.capture.frameworks.patches import Patches
 from nbtrack.capture.lineage.places import Places
 from nbtrack.capture.lineage.tracer import Tracer
 from nbtrack.entities.lineage import Trace
@@ -260,6 +262,33 @@ def test_simple_namespaces_slots_and_nested_functions_are_looked_into(notebook: 
     notebook.namespace["space"] = SimpleNamespace(inner=[1])
     notebook.run("k = space")
     assert {"space", "k"} <= set(notebook.run("space.inner.append(2)").mutated)
+
+
+def test_what_nbtrack_wraps_around_functions_is_no_part_of_them(notebook: Notebook) -> None:
+    told: list[object] = []
+    patches = Patches(told.append)
+    patches.watch(statistics, "fmean", lambda *seen: told.append(seen))
+    patches.watch(statistics.NormalDist, "cdf", lambda *seen: told.append(seen))
+    try:
+        notebook.run("from statistics import NormalDist, fmean\ncdf = NormalDist().cdf")
+        notebook.run("first = fmean([1, 2]) + cdf(0)")
+        trace = notebook.run("second = fmean([3]) + cdf(1)")
+    finally:
+        patches.undo()
+    assert len(told) == 4
+    assert {"fmean", "cdf"} <= set(trace.reads)
+    assert (trace.mutated, trace.unsure) == ([], {})
+
+
+def test_what_a_library_wraps_around_a_function_of_the_notebook_hides_nothing(
+    notebook: Notebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main = ModuleType("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    notebook.namespace, notebook.tracer = vars(main), Tracer(vars(main), Places(str(tmp_path)), budget=5)
+    notebook.run("from contextlib import contextmanager\nlog = []")
+    notebook.run("@contextmanager\ndef noted():\n    log.append(1)\n    yield")
+    assert "log" in notebook.run("with noted(): pass").mutated
 
 
 def test_peak_memory_is_told_of_the_cell_that_set_it(notebook: Notebook) -> None:

@@ -41,8 +41,11 @@ Closing = Callable[[Any, BaseException | None], None]
 Opening = Callable[[tuple[Any, ...], dict[str, Any]], Closing | None]
 """Takes the arguments of a call that is about to happen; it may add to those by name."""
 
-# Frames whose file is named so are passed over where a warning looks for the line to blame (CPython's is_internal_frame).
-_NO_FRAME: Final = "<nbtrack, not importlib._bootstrap>"
+WRAPPER: Final = "<nbtrack, not importlib._bootstrap>"
+"""The file of the functions that tell of calls.
+
+Frames whose file is named so are passed over where a warning looks for the line to blame (CPython's is_internal_frame).
+"""
 
 
 class Patches:
@@ -190,7 +193,7 @@ def _telling(original: Callable[..., Any], teller: _Teller) -> Callable[..., Any
 
     # With the globals of the original: those of this module would be a part of it where it is pickled by value.
     globals_of = original.__globals__ if type(original) is FunctionType else {"__builtins__": builtins}
-    code = call.__code__.replace(co_filename=_NO_FRAME)
+    code = call.__code__.replace(co_filename=WRAPPER)
     hidden = FunctionType(code, globals_of, original.__name__, None, call.__closure__)
     return functools.update_wrapper(hidden, original)
 

@@ -16,9 +16,18 @@ from time import perf_counter  # by name: a notebook may put something else into
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
+from nbtrack.capture.frameworks.patches import WRAPPER
 from nbtrack.capture.lineage import arrays
 from nbtrack.capture.lineage.files import DATABASE, handle
-from nbtrack.capture.lineage.kinds import Kind, identity, kind_of, module_dict, module_of, own_dict
+from nbtrack.capture.lineage.kinds import (
+    Kind,
+    identity,
+    in_library,
+    kind_of,
+    module_dict,
+    module_of,
+    own_dict,
+)
 
 NODES: Final = 400
 """Objects of one value that are looked into."""
@@ -31,7 +40,6 @@ _SALT: Final = int.from_bytes(
     os.urandom(8), "little"
 )  # fingerprints of secrets must tell nothing outside of the process
 _TRUE, _FALSE, _NONE, _FLOAT, _NAN = "\0true", "\0false", "\0none", "\0float", "\0nan"
-
 
 cache_info: Final = vars(type(functools.lru_cache(maxsize=1)(len)))["cache_info"]
 
@@ -292,8 +300,11 @@ class Walker:
         elif self._project(file := item.__globals__.get("__file__")):
             self._tokens.append(file)
             self.see(item.__globals__)
-        elif not item.__closure__ and not item.__dict__:
-            return  # a library's function
+        elif not (item.__closure__ or item.__dict__) or in_library(item, self._namespace, self._project):
+            return
+        elif code.co_filename == WRAPPER:  # around a method: behind it lies what nbtrack itself remembers
+            self.see(item.__dict__.get("__wrapped__"))
+            return
         self._parts.add(identity(item))
         for part in (item.__defaults__, item.__kwdefaults__, item.__closure__, item.__dict__ or None):
             self.see(part)

@@ -6,6 +6,7 @@ anybody's code, where ``isinstance``, ``getattr`` and ``in`` would.
 
 from __future__ import annotations
 
+import sys
 import types
 import weakref
 from collections import deque
@@ -112,6 +113,18 @@ def module_of(cls: type) -> str:
 def own_dict(cls: type) -> Any:
     """What the class itself defines."""
     return _dict_of(cls)
+
+
+def in_library(function: types.FunctionType, own: dict[str, object], is_project: Any) -> bool:
+    """Whether a library's module holds a function by its name: then what is around it, such as a wrapper, is its own."""
+    module = function.__module__
+    holder = sys.modules.get(module) if type(module) is str else None
+    if holder is None or not issubclass(type(holder), types.ModuleType):
+        return False
+    names = module_dict(holder)
+    if type(names) is not dict or names is own or names.get(function.__name__) is not function:
+        return False
+    return not is_project(names.get("__file__"))
 
 
 def _classified(cls: type) -> Kind:
