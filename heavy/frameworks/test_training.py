@@ -197,8 +197,10 @@ def test_torch(run_cells: Any) -> None:
 
 
 def test_keras(run_cells: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "KERAS_BACKEND", "torch"
+    )  # first: without TensorFlow its own backend cannot be imported
     pytest.importorskip("keras", reason="needs keras")
-    monkeypatch.setenv("KERAS_BACKEND", "torch")
     runs = run_cells(
         "import keras\nkeras.utils.set_random_seed(0)\n"
         "model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(8), keras.layers.Dense(1)])\n"
