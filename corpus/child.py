@@ -59,7 +59,7 @@ def run(cells: list[str], target: Path, mode: str, *, go_on: bool = False) -> No
                 "state": state.state(ip),
             }
             if witness is not None:
-                line["seen"] = witness.of_cell()
+                line["seen"] = witness.of_cell(ip.user_ns)
             write(line)
             if error is not None and not go_on:
                 break

@@ -1,6 +1,6 @@
-"""Runs parts of a notebook, each in a fork of one process that has the libraries loaded: ``python -m corpus.replay``.
+"""Runs lists of cells, each in a fork of one process that has the libraries loaded: ``python -m corpus.replay``.
 
-The file of cells holds a list of lists of cells; of each, what its last cell gave is written as a line.
+The file of cells holds the lists; of each, what its cells gave is written as a line.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from corpus import shell
 LOADED = ("matplotlib.pyplot", "pandas", "sklearn.ensemble", "statsmodels.api")
 
 
-def replay(cells: list[str]) -> list[shell.Output] | None:
-    """The outputs of the last cell, or None where an earlier one fails."""
+def replay(cells: list[str]) -> list[list[shell.Output] | None]:
+    """The outputs of each cell, None of one that fails; what comes behind such a one is executed all the same."""
     random.seed(0)
     numpy.random.seed(0)
     ip = shell.new_shell()
-    for position, cell in enumerate(cells):
+    found: list[list[shell.Output] | None] = []
+    for cell in cells:
         shell.TAPE.outputs = []
         result = ip.run_cell(cell, store_history=True)
-        if not result.success and position < len(cells) - 1:
-            return None
-    return shell.TAPE.outputs
+        found.append(shell.TAPE.outputs if result.success else None)
+    return found
 
 
 def main() -> None:
