@@ -68,6 +68,7 @@ def running_lab(base: Path) -> Iterator[Lab]:
     environment = os.environ | {
         "JUPYTER_CONFIG_DIR": str(places["config"]),
         "JUPYTER_DATA_DIR": str(places["data"]),
+        "JUPYTER_PREFER_ENV_PATH": "0",  # else what is installed in the environment goes before this checkout
         "JUPYTER_RUNTIME_DIR": str(places["runtime"]),
         "JUPYTERLAB_WORKSPACES_DIR": str(places["workspaces"]),
         "JUPYTERLAB_SETTINGS_DIR": str(places["settings"]),

@@ -254,6 +254,38 @@ def test_an_empty_table_teaches(
     screenshot(page, f"table-empty-{width}")
 
 
+@pytest.mark.parametrize("width", [260, 900])
+def test_of_a_long_name_the_number_stays_and_of_a_long_label_the_value(
+    show: Callable[..., Any], screenshot: Callable[..., None], width: int
+) -> None:
+    long = "random-forest-classifier-of-the-whole-pipeline"
+    metrics = {"accuracy_on_the_part_of_the_customers_that_was_held_out": 0.4375}
+    page = show(
+        table([run(12, name=f"{long}-12", metrics=metrics), run(3, metrics={"accuracy": 0.5})]), width=width
+    )
+    screenshot(page, f"table-long-names-{width}")
+    cells = page.locator(".nbt-item-name" if width == 260 else "tbody th")
+    assert cells.all_inner_texts() == [f"{long}-12", "forest-3"]  # what is copied is one word
+    shortened = page.locator(".nbt-name-stem").evaluate_all(
+        "all => all.map(e => e.scrollWidth > e.clientWidth)"
+    )
+    assert shortened == [True, False]
+    number = page.locator(".nbt-name-number").first
+    assert right_of(number) < right_of(page.locator(".nbt-name").first) + 0.1
+    assert right_of(number) <= right_of(cells.first)
+    if width == 260:
+        value = page.locator(".nbt-item-value").first
+        last = value.evaluate(
+            "e => { const r = new Range(); r.selectNode(e.lastChild); return r.getBoundingClientRect().right }"
+        )
+        assert last < right_of(page.locator(".nbt-item-values").first)
+
+
+def right_of(found: Any) -> float:
+    box = found.bounding_box()
+    return float(box["x"] + box["width"])
+
+
 def test_the_compact_form_sorts(show: Callable[..., Any]) -> None:
     page = show(
         table([run(number, metrics={"accuracy": 0.1 * (5 - number)}) for number in range(1, 5)]), width=260

@@ -19,6 +19,7 @@ CELLS = [
     "forest = RandomForestClassifier(n_estimators=20, random_state=0).fit(X[::2], y[::2])\n"
     "accuracy = forest.score(X[1::2], y[1::2])",
     "%track runs",
+    "%track lineage accuracy",
 ]
 
 
@@ -64,6 +65,13 @@ def test_a_tracked_cell_shows_in_notebook_and_panel(
     line.filter(has_text="forest-1").first.wait_for(timeout=90_000)
     output = page.locator(".jp-Cell").nth(2).locator(".nbt-run-table")
     output.get_by_text("forest-1").first.wait_for(timeout=30_000)
+
+    tree = page.locator(".jp-Cell").nth(3).locator(".nbtrack pre")
+    tree.wait_for(timeout=30_000)
+    assert "accuracy = forest.score" in tree.inner_text()
+    assert (
+        tree.evaluate("e => getComputedStyle(e).borderLeftWidth") == "2px"
+    )  # JupyterLab's own style does not win
 
     page.evaluate("void window.jupyterapp.commands.execute('nbtrack:open')")
     panel = page.locator(".nbt-panel")

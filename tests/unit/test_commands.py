@@ -328,6 +328,36 @@ def test_the_lineage_is_a_tree_with_what_is_only_assumed() -> None:
     assert json.loads(to_text(run_command(["lineage", "y", "--json"], store)))["nodes"][1]["wanted"] is True
 
 
+def test_a_branch_names_what_a_cell_needs_in_the_order_of_its_source() -> None:
+    nodes = [
+        LineageNode(execution=f"e{count}", source=source, started="", outcome="ok", execution_count=count)
+        for count, source in enumerate(("a = 1\nb = 2", "c = 3", "d = c + b + a"), 1)
+    ]
+    wants = (
+        ("a", "e1", EdgeKind.VARIABLE),
+        ("random:numpy", None, EdgeKind.RANDOM),
+        ("c", "e2", EdgeKind.VARIABLE),
+    )
+    edges = [
+        LineageEdge(reader="e3", producer=producer, key=key, kind=kind)
+        for key, producer, kind in (*wants, ("b", "e1", EdgeKind.VARIABLE))
+    ]
+    graph = LineageGraph(
+        target="d-1", run="d-1", session="s", notebook=None, executed=3, edges=edges,
+        nodes=[*nodes[:2], dataclasses.replace(nodes[2], wanted=True)],
+    )  # fmt: skip
+    for order in (edges, edges[::-1]):
+        assert to_text(
+            View(kind="lineage", content=dataclasses.replace(graph, edges=order))
+        ).splitlines() == [
+            "The run d-1 comes from 3 of the 3 executions",
+            "[3] d = c + b + a",
+            "├─ c ← [2] c = 3",
+            "├─ b, a ← [1] b = 2 …",
+            "└─ random numbers of numpy",
+        ]
+
+
 def test_a_variable_of_another_notebook_is_looked_for_there(tmp_path: Path) -> None:
     store, notebook = Store(), tmp_path / "a.ipynb"
     notebook.touch()

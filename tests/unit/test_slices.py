@@ -10,10 +10,10 @@ from typing import Any
 import nbformat
 import pytest
 
-from nbtrack.analysis.replays import compare_cells, compare_metrics, masked, text_of
+from nbtrack.analysis.replays import compare_cells, compare_metrics, masked, text_of, unseeded
 from nbtrack.analysis.slices import missing_bracket, script_of, slice_notebook, slice_script, without_load
 from nbtrack.commands import scratch
-from nbtrack.entities.graphs import LineageGraph, LineageNode, LineageSlice
+from nbtrack.entities.graphs import EdgeKind, LineageEdge, LineageGraph, LineageNode, LineageSlice
 
 
 def node(number: int, source: str, **fields: Any) -> LineageNode:
@@ -184,3 +184,17 @@ def test_the_project_is_the_nearest_folder_that_looks_like_one(
     assert scratch.project_of(deep) == deep  # the home folder is nobody's project
     (tmp_path / "a" / "pyproject.toml").touch()
     assert scratch.project_of(deep) == tmp_path / "a"
+
+
+def test_numbers_that_no_cell_has_seeded_are_named_once_and_only_where_they_were_surely_drawn() -> None:
+    edges = [
+        LineageEdge(reader=reader, producer=producer, key=f"random:{key}", kind=EdgeKind.RANDOM, note=note)
+        for reader, producer, key, note in (
+            ("e2", "e1", "torch", None),
+            ("e2", None, "numpy", None),
+            ("e3", None, "numpy", None),
+            ("e3", None, "python", "a module that was imported may have drawn"),
+        )
+    ]
+    assert unseeded(made(edges=edges).graph) == ["random numbers of numpy"]
+    assert unseeded(made(edges=edges[:1]).graph) == []

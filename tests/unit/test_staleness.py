@@ -10,7 +10,7 @@ from nbtrack.analysis.cells import Cells, Document, document
 from nbtrack.analysis.honesty import NOT_SAVED, verdict
 from nbtrack.analysis.lineage import Graph
 from nbtrack.analysis.sources import is_only_looking, loose_installs
-from nbtrack.analysis.staleness import stale_cells
+from nbtrack.analysis.staleness import computing, stale_cells
 from nbtrack.entities.graphs import Answer
 from nbtrack.entities.lineage import Trace
 from nbtrack.entities.runs import CellExecution
@@ -185,6 +185,18 @@ def test_a_changed_file_makes_its_readers_stale() -> None:
     assert session.stale() == {1: ["a.csv was changed since it was read"]}
     session.files = {"/d/a.csv": True}
     assert session.stale() == {}
+
+
+def test_a_cell_that_only_asks_nbtrack_is_never_stale() -> None:
+    session = linear()
+    session.run("d", "# what is y\n%track lineage y\n", reads="y")
+    session.run("e", "%track start z\nprint(y)", reads="y")
+    session.run("a", "x = 2", writes="x", versions={"x": "v2"})
+    graph = Graph(session.executed)
+    assert [graph.steps[place].execution.id for place in computing(graph, Cells(graph.steps, None))] == [
+        "e2", "e3", "e5", "e6",
+    ]  # fmt: skip
+    assert session.stale().keys() == {2, 3, 5}
 
 
 def test_random_numbers_and_options_make_nothing_stale() -> None:

@@ -1,6 +1,7 @@
 import type * as React from 'react';
 import { useRef } from 'react';
 import type { RunRow } from '../api/types';
+import { RunName } from './RunName';
 import type { RunTableForm } from './RunTableWide';
 import { Status } from './Status';
 import { isBest } from './columns';
@@ -97,7 +98,7 @@ export function RunTableCompact(props: RunTableForm): React.JSX.Element {
               <li key={run.id} className="nbt-item" aria-setsize={runs.length} aria-posinset={index + 1}>
                 <span className="nbt-item-head">
                   <Status status={run.status} quiet={run.status === 'finished'} trans={trans} />
-                  <span className="nbt-item-name" title={run.name}>{run.name}</span>
+                  <span className="nbt-item-name" title={run.name}><RunName name={run.name} /></span>
                   <span
                     className="nbt-item-time"
                     title={`${moment(run.started)}\n${trans.__('Duration: %1', duration(run.duration))}`}

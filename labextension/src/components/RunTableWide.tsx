@@ -2,6 +2,7 @@ import type * as React from 'react';
 import { useRef } from 'react';
 import type { CSSProperties } from 'react';
 import type { RunRow } from '../api/types';
+import { RunName } from './RunName';
 import { Status } from './Status';
 import { isBest } from './columns';
 import type { ValueColumn } from './columns';
@@ -142,7 +143,7 @@ export function RunTableWide(props: RunTableForm): React.JSX.Element {
             const run = runs[index];
             return run && (
               <tr key={run.id} aria-rowindex={index + 2}>
-                <th scope="row" title={run.name}>{run.name}</th>
+                <th scope="row" title={run.name}><RunName name={run.name} /></th>
                 <td><Status status={run.status} trans={trans} /></td>
                 {columns.map(column => <ValueCell key={column.key} column={column} run={run} trans={trans} />)}
                 <td className="nbt-end nbt-dim" title={moment(run.started)}>{ago(run.started, now, trans)}</td>

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nbtrack.entities.graphs import LineageNode, ReplayedCell, ReplayedMetric
+from nbtrack.entities.graphs import EdgeKind, LineageGraph, LineageNode, ReplayedCell, ReplayedMetric
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _MASKS = (
@@ -103,3 +103,13 @@ def _same(before: float, after: float | None) -> bool:
     if math.isnan(before) or math.isnan(after):
         return math.isnan(before) and math.isnan(after)
     return before == after or math.isclose(before, after, rel_tol=_SAME)
+
+
+def unseeded(graph: LineageGraph) -> list[str]:
+    """The generators that cells surely drew from and that none of them had seeded, such as ``random numbers of numpy``."""
+    kinds = {
+        edge.key.partition(":")[2]
+        for edge in graph.edges
+        if edge.kind is EdgeKind.RANDOM and edge.producer is None and edge.note is None
+    }
+    return [f"random numbers of {kind}" for kind in sorted(kinds)]

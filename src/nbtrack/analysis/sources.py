@@ -216,6 +216,12 @@ def is_only_looking(command: str) -> bool:
     )
 
 
+def only_asks(source: str) -> bool:
+    """Whether a cell only asks nbtrack something, and so makes nothing and shows what holds at that moment."""
+    given = [line.strip() for line in source.splitlines()]
+    return all(re.match(r"(?:%track\b(?!\s+(?:start|end|pause|resume)\b)|#|$)", line) for line in given)
+
+
 def loose_installs(source: str) -> list[str]:
     """What a cell installs without naming a version, such as ``lightgbm`` of ``%pip install lightgbm``."""
     found: list[str] = []

@@ -12,6 +12,7 @@ from pathlib import PurePath
 
 from nbtrack.analysis.cells import Cells, label
 from nbtrack.analysis.lineage import Edge, Graph
+from nbtrack.analysis.sources import only_asks
 from nbtrack.entities.graphs import EdgeKind, StaleCell
 
 _VALUES = (EdgeKind.VARIABLE, EdgeKind.MUTATION, EdgeKind.FILE)
@@ -26,7 +27,7 @@ def stale_cells(graph: Graph, cells: Cells, files: Mapping[str, bool]) -> list[S
         For files that cells read: whether each is still what it was; without an entry that is not known.
     """
     stale: dict[str, list[str]] = {}
-    for place in sorted(cells.last.values()):
+    for place in computing(graph, cells):
         if cells.is_deleted(place):
             continue
         reasons = _reasons(graph, cells, place, files)
@@ -36,6 +37,13 @@ def stale_cells(graph: Graph, cells: Cells, files: Mapping[str, bool]) -> list[S
             stale[cells.keys[place]] = reasons
     found = sorted(stale, key=lambda key: (cells.position(cells.last[key]), cells.last[key]))
     return [_cell(graph, cells.last[key], stale[key]) for key in found]
+
+
+def computing(graph: Graph, cells: Cells) -> list[int]:
+    """The last execution of each cell but of those that only ask nbtrack: such a one shows what held when it was asked."""
+    return sorted(
+        place for place in cells.last.values() if not only_asks(graph.steps[place].execution.source)
+    )
 
 
 def _reasons(graph: Graph, cells: Cells, place: int, files: Mapping[str, bool]) -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nbtrack import version
-from nbtrack.analysis.replays import compare_cells, compare_metrics
+from nbtrack.analysis.replays import compare_cells, compare_metrics, unseeded
 from nbtrack.analysis.slices import missing_bracket, run_name
 from nbtrack.analysis.sources import names_whole_path
 from nbtrack.commands.scratch import copy_folder, project_of
@@ -68,6 +68,8 @@ def replay(found: LineageSlice, *, yes: bool = False) -> Replay:
         cells = compare_cells(found.graph.nodes, found.outputs, answer["outputs"], folders)
     metrics = compare_metrics(found.graph.metrics, answer["metrics"])
     same = all(cell.answer in ("same", "silent") for cell in cells) and all(metric.same for metric in metrics)
+    if not same and (drawn := unseeded(found.graph)):
+        notes.append(f"It draws {' and '.join(drawn)} that no cell has seeded: each time they are others.")
     return Replay(
         target=found.graph.run or found.graph.target,
         same=same,

@@ -142,7 +142,7 @@ def _html_table(columns: Sequence[Column]) -> str:
     rows = "".join(
         "<tr>"
         + "".join(
-            f'<th scope="row">{bdi(column.cells[place])}</th>'
+            f'<th scope="row" class="nbtrack-n">{bdi(column.cells[place])}</th>'
             if column is columns[0]
             else f"<td{side(column)}>{bdi(column.cells[place])}</td>"
             for column in columns

@@ -5,6 +5,7 @@ Both are made of the same lines: a text and its weight, which is ``head``, ``bad
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
@@ -25,6 +26,7 @@ from nbtrack.entities.graphs import (
 )
 from nbtrack.render.characters import visible
 from nbtrack.render.numbers import duration_text, number
+from nbtrack.render.telling_line import telling_line
 from nbtrack.render.text_layout import line
 
 if TYPE_CHECKING:
@@ -41,7 +43,6 @@ _EFFECTS = {
     "input": "asks for input",
 }
 _DEEPEST, _MOST_LINES, _MOST_NOTES = 12, 400, 12
-_WIDEST = 76
 _MOST_FITTED = 5
 
 
@@ -63,6 +64,7 @@ def lines_html(lines: Lines) -> str:
             sections.append(f"<pre>{''.join(block)}</pre>")
             block = []
         kind = {"head": "nbtrack-h", "bad": "nbtrack-b"}.get(weight, "nbtrack-q")
+        kind += " nbtrack-i" * text.startswith(" ")
         if text:
             sections.append(f'<div class="{kind}">{escape(text)}</div>')
     return "".join(sections)
@@ -75,14 +77,16 @@ def graph_lines(graph: LineageGraph) -> Lines:
     for edge in graph.edges:
         if edge.kind is not EdgeKind.AMBIENT:
             inputs[edge.reader].append(edge)
-    lines: Lines = [(summary(graph), "head")]
+    for edges in inputs.values():
+        edges.sort(key=lambda edge: _place(edge.key, nodes[edge.reader].source))
+    lines: Lines = [(_upper(summary(graph)), "head")]
     opened: set[str] = set()
     waiting = [node.execution for node in reversed(graph.nodes) if node.wanted]
     while waiting and len(lines) < _MOST_LINES:
         top = waiting.pop(0)
         if top in opened:
             continue
-        lines.append((_title(nodes[top]), ""))
+        lines.append((_title(nodes[top], () if graph.run else (graph.target,)), ""))
         lines += _branches(top, nodes, inputs, opened, waiting)
     if waiting:
         lines.append((f"… {len(nodes) - len(opened):,} more executions (--json has all)", "quiet"))
@@ -114,7 +118,8 @@ def _branches(
             yield f"{indent}{'└─ ' if last else '├─ '}{words}", ""
             continue
         seen = producer in opened
-        end = f"[{_count(nodes[producer])}], see above" if seen else _title(nodes[producer])
+        keys = [edge.key for edge in edges]
+        end = f"[{_count(nodes[producer])}], see above" if seen else _title(nodes[producer], keys)
         yield f"{indent}{'└─ ' if last else '├─ '}{words} ← {end}", ""
         if seen:
             continue
@@ -126,6 +131,12 @@ def _branches(
             continue
         opened.add(producer)
         stack += reversed([(inner, found, last) for found, last in _marked(below)])
+
+
+def _place(key: str, source: str) -> tuple[bool, int, str]:
+    """Where a cell names a key first, so that a branch reads as the cell does; what it does not name comes last."""
+    found = re.search(rf"\b{re.escape(key)}\b", source)
+    return found is None, found.start() if found else 0, key
 
 
 def _marked(
@@ -170,9 +181,9 @@ def _count(node: LineageNode) -> str:
     return " " if node.execution_count is None else str(node.execution_count)
 
 
-def _title(node: LineageNode) -> str:
-    """An execution in one line: its count, the line that tells most, its run, how it ended."""
-    parts = [f"[{_count(node)}] {_telling_line(node.source)}"]
+def _title(node: LineageNode, keys: Sequence[str] = ()) -> str:
+    """An execution in one line: its count, the line that tells most of `keys`, its run, how it ended."""
+    parts = [f"[{_count(node)}] {telling_line(node.source, keys)}"]
     if node.run:
         parts.append(visible(node.run, 40))
     elif node.fitted:  # a run is called after what it fitted
@@ -180,16 +191,6 @@ def _title(node: LineageNode) -> str:
     if node.outcome != "ok":
         parts.append({"error": "failed"}.get(node.outcome, node.outcome))
     return " · ".join(parts)
-
-
-def _telling_line(source: str) -> str:
-    """The last line that does something: that is mostly what the cell is for."""
-    given = [text for text in source.splitlines() if text.strip() and not text.lstrip().startswith("#")]
-    outer = [
-        text for text in given if not text[0].isspace() and text.strip() not in (")", "]", "}", "])", "})")
-    ]
-    text = (outer or given or [""])[-1].strip()
-    return visible(text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…") + " …" * (len(given) > 1)
 
 
 def _remarks(graph: LineageGraph) -> Lines:
@@ -246,7 +247,7 @@ def stale_lines(found: Staleness) -> Lines:
     ]
     for cell in found.stale:
         number_ = " " if cell.execution_count is None else str(cell.execution_count)
-        lines.append((f"[{number_}] {_telling_line(cell.source)}", ""))
+        lines.append((f"[{number_}] {telling_line(cell.source)}", ""))
         lines += [(f"      {visible(reason, 300)}", "bad") for reason in cell.reasons]
     return [*lines, *((note, "quiet") for note in found.notes)]
 
@@ -284,7 +285,7 @@ def replay_lines(found: Replay) -> Lines:
         if cell.answer in ("differs", "failed"):
             count = " " if cell.execution_count is None else str(cell.execution_count)
             verb = "differs" if cell.answer == "differs" else "failed"
-            lines.append((f"[{count}] {_telling_line(cell.source)}: {verb}", "bad"))
+            lines.append((f"[{count}] {telling_line(cell.source)}: {verb}", "bad"))
             lines += [(f"- {text}", "code") for text in _some(cell.before)]
             lines += [(f"+ {text}", "code") for text in _some(cell.after)]
     return [*lines, *((visible(note, 300), "quiet") for note in found.notes)]

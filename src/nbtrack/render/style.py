@@ -2,7 +2,7 @@
 
 Colours are the page's own text colour, thinned; green and red are middle tones that both can carry. Where a
 front end strips the sheet (an untrusted notebook, GitHub) tables stay tables, and words carry the meaning.
-The class is named twice where JupyterLab's own rules for tables would win over one.
+The class is named twice where JupyterLab's own rules for tables and code would win over one.
 """
 
 from __future__ import annotations
@@ -22,23 +22,27 @@ background:none;white-space:nowrap;color:inherit;max-width:28em;overflow:hidden;
 .nbtrack.nbtrack table tbody th{{font-weight:400}}
 .nbtrack.nbtrack table .nbtrack-r{{text-align:right;font-variant-numeric:tabular-nums}}
 .nbtrack.nbtrack table th.nbtrack-h{{font-weight:600;padding-top:8px;border-top:0!important}}
-.nbtrack.nbtrack table th.nbtrack-k{{opacity:.7;font-weight:400}}
-.nbtrack.nbtrack table td.nbtrack-w{{white-space:normal;overflow-wrap:anywhere;max-width:46em}}
+.nbtrack.nbtrack table th.nbtrack-k{{opacity:.7;font-weight:400;white-space:normal;overflow-wrap:anywhere;min-width:7em;
+max-width:36em}}
+.nbtrack.nbtrack table tbody th.nbtrack-n{{white-space:normal;overflow-wrap:anywhere;min-width:9em}}
+.nbtrack.nbtrack table td.nbtrack-w{{white-space:normal;overflow-wrap:anywhere;min-width:9em;max-width:60em}}
 .nbtrack .nbtrack-q{{opacity:.72;overflow-wrap:anywhere;margin:2px 0}}
 .nbtrack .nbtrack-h{{font-weight:600;margin:8px 0 1px;overflow-wrap:anywhere}}
 .nbtrack .nbtrack-h:first-of-type{{margin-top:0}}
 .nbtrack .nbtrack-g{{color:{GOOD}}}
-.nbtrack .nbtrack-b{{color:{BAD}}}
-.nbtrack pre{{font-family:var(--jp-code-font-family,ui-monospace,Menlo,Consolas,monospace);
+.nbtrack .nbtrack-b{{color:{BAD};overflow-wrap:anywhere}}
+.nbtrack .nbtrack-i{{padding-left:1.8em}}
+.nbtrack pre+.nbtrack-i{{margin:-3px 0 6px}}
+.nbtrack.nbtrack pre{{font-family:var(--jp-code-font-family,ui-monospace,Menlo,Consolas,monospace);
 font-size:12px;line-height:1.4;margin:2px 0 6px;padding:3px 0;background:rgba(128,128,128,.07);color:inherit;
 border:0;border-left:2px solid {_RULE};overflow-x:auto;white-space:pre}}
-.nbtrack pre span{{display:block;padding:0 8px;min-width:max-content}}
-.nbtrack pre span span{{display:inline;padding:0;border-radius:2px}}
-.nbtrack pre .nbtrack-p{{background:rgba(46,160,67,.16)}}
-.nbtrack pre .nbtrack-p span{{background:rgba(46,160,67,.38)}}
-.nbtrack pre .nbtrack-m{{background:rgba(248,81,73,.15)}}
-.nbtrack pre .nbtrack-m span{{background:rgba(248,81,73,.36)}}
-.nbtrack pre .nbtrack-s{{opacity:.6}}
+.nbtrack.nbtrack pre span{{display:block;padding:0 8px;min-width:max-content}}
+.nbtrack.nbtrack pre span span{{display:inline;padding:0;border-radius:2px}}
+.nbtrack.nbtrack pre .nbtrack-p{{background:rgba(46,160,67,.16)}}
+.nbtrack.nbtrack pre .nbtrack-p span{{background:rgba(46,160,67,.38)}}
+.nbtrack.nbtrack pre .nbtrack-m{{background:rgba(248,81,73,.15)}}
+.nbtrack.nbtrack pre .nbtrack-m span{{background:rgba(248,81,73,.36)}}
+.nbtrack.nbtrack pre .nbtrack-s{{opacity:.6}}
 .nbtrack details{{margin:2px 0}}
 .nbtrack summary{{cursor:pointer}}
 </style>"""

@@ -12,7 +12,7 @@ from pathlib import Path
 from nbtrack.analysis.cells import Cells, Document, document
 from nbtrack.analysis.honesty import verdict
 from nbtrack.analysis.lineage import NOT_TRACED, Edge, Graph
-from nbtrack.analysis.staleness import stale_cells
+from nbtrack.analysis.staleness import computing, stale_cells
 from nbtrack.entities.graphs import (
     LineageEdge,
     LineageGraph,
@@ -117,7 +117,7 @@ class Lineage:
         return Staleness(
             session=process,
             notebook=self._store.executions.notebook_of(process),
-            cells=len(cells.last),
+            cells=len(computing(found, cells)),
             stale=stale_cells(found, cells, self._files(found, range(len(found.steps)))),
             notes=notes,
         )
