@@ -35,7 +35,7 @@ from nbtrack.entities.names import check_name
 from nbtrack.entities.processes import ProcessIdentity
 from nbtrack.entities.records import Record
 from nbtrack.keeper.proxy import KeeperProxy
-from nbtrack.store.journal import SUFFIX
+from nbtrack.store.journal import SUFFIX, encode
 from nbtrack.store.journal_writer import JournalWriter
 from nbtrack.store.location import (
     create_store,
@@ -170,15 +170,21 @@ class Session:
     def append(self, record: Record) -> int:
         """Write a record to the journal, without secrets; never raises, and waits for the disk only on request."""
         journal = self._journal_here()
-        record, note = self.redaction.clean(record)
+        try:
+            frame = encode(record)
+        except (ValueError, RecursionError):
+            frame = b""  # what cannot be written is not looked through either, and is left out
+        cleaned, note = self.redaction.clean(record, frame)
         if note is not None:
             journal.append(note)
+        if cleaned is not record:
+            record, frame = cleaned, encode(cleaned)
         if (file := getattr(record, "file", None)) is not None:
             self.unsynced.add(file)
             if self._strict:
                 with contextlib.suppress(OSError):  # told by the watch, which tries again
                     self.unsynced.sync()
-        position = journal.append(record)
+        position = journal.append(record, frame)
         self._around.notice(record)
         if journal.problem is not None:
             self.note_problem(f"the journal cannot be written: {journal.problem}")

@@ -12,16 +12,8 @@ from nbtrack.analysis.compare import compare, differing_modules
 from nbtrack.analysis.directions import better_when
 from nbtrack.analysis.lines import line_diff
 from nbtrack.analysis.values import same
-from nbtrack.entities.runs import (
-    CellExecution,
-    Change,
-    Dataset,
-    Difference,
-    Revision,
-    RunDetail,
-    RunRow,
-    RunStatus,
-)
+from nbtrack.entities.datasets import Dataset
+from nbtrack.entities.runs import CellExecution, Change, Difference, Revision, RunDetail, RunRow, RunStatus
 from nbtrack.entities.surroundings import Module, Surroundings
 
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from nbtrack.capture.datasets import read_datasets
-from nbtrack.entities.runs import Dataset
+from nbtrack.entities.datasets import Dataset
 
 
 def one(value: object, budget: float = 5.0) -> Dataset:

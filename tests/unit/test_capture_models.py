@@ -38,7 +38,7 @@ def _one_thread() -> Iterator[None]:
 
 def after(source: str, **namespace: Any) -> list[Any]:
     exec(source, namespace)
-    return fitted_estimators(parse_cell(source), namespace)
+    return [describe_model(*one) for one in fitted_estimators(parse_cell(source), namespace)]
 
 
 def test_finds_what_the_cell_fitted_and_nothing_else() -> None:

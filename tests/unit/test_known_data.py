@@ -135,7 +135,7 @@ def test_what_a_library_reads(
         assert seen.profile is not None
     else:
         assert (seen.data.fingerprint, seen.profile) == (None, None)  # nothing of it was computed
-    profile = {} if seen.profile is None else {"profile": asdict(seen.profile)}
+    profile = {} if seen.profile is None else {"profile": seen.profile}
     assert as_record(seen) == asdict(seen.data) | profile
     json.dumps(as_record(seen))
 
@@ -413,8 +413,8 @@ def test_profiles_of_many_short_fits_share_the_little_time_that_they_have(
 ) -> None:
     monkeypatch.setattr("nbtrack.capture.known_data.LEAST", 0.003)
     monkeypatch.setattr(cells.known, "_profiling", 0.003)
-    for _ in range(40):
-        cells.known.fitted({"X": np.random.default_rng(0).normal(size=(200, 20))}, 0.0)
+    for seed in range(40):
+        cells.known.fitted({"X": np.random.default_rng(seed).normal(size=(200, 20))}, 0.0)
     ended = cells.run("pass")
     assert len(ended.fits) == 40
     assert ended.fits[0].profile is not None
@@ -436,3 +436,37 @@ def test_narwhals_is_imported_for_tables_of_other_libraries_only(cells: Cells, f
         del sys.modules[name]
     cells.fit("df = pd.read_csv('t.csv'); X = df[['a']]", X="X")
     assert "narwhals" not in sys.modules
+
+
+def test_what_is_fitted_again_is_profiled_once_and_anew_when_it_has_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from nbtrack.capture import known_data
+
+    profiled: list[object] = []
+    profile = known_data.guarded_profile
+    monkeypatch.setattr(
+        known_data,
+        "guarded_profile",
+        lambda value, *more: profiled.append(value) or profile(value, *more),
+    )
+    cells = Cells()
+    cells.run("X = np.arange(12.0).reshape(6, 2)")
+    first = cells.fit("model = None", X="X")["X"].profile
+    assert cells.fit("model = None", X="X")["X"].profile == first
+    assert len(profiled) == 1
+    cells.run("X[0, 0] = 99.0")
+    assert cells.fit("model = None", X="X")["X"].profile["columns"][0]["maximum"] == 99.0
+    assert len(profiled) == 2
+
+
+def test_a_profile_of_few_rows_is_made_again_when_there_is_much_more_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cells = Cells()
+    cells.run("X = np.arange(40_000.0).reshape(20_000, 2)")
+    monkeypatch.setattr("nbtrack.capture.known_data.SHARE", 0.0)
+    for seconds in (0.000_4, 0.000_5, 5.0):
+        cells.known._profiling = seconds
+        read = cells.fit("model = None", X="X")["X"].profile["read"]
+        assert read == 10_000 if seconds == 5.0 else read < 10_000

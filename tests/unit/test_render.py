@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from nbtrack.analysis.compare import compare
 from nbtrack.analysis.diff import diff_notebooks
+from nbtrack.entities.datasets import Dataset, DataSource
 from nbtrack.entities.health import Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.profiles import ColumnProfile, DataProfile, ProfiledData, RunData
@@ -20,8 +21,6 @@ from nbtrack.entities.runs import (
     Artifact,
     CellExecution,
     Change,
-    Dataset,
-    DataSource,
     Revision,
     RunDetail,
     RunOutcome,

@@ -8,11 +8,15 @@ import string
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nbtrack.capture.redacted import Redaction, rows_without_secrets
 from nbtrack.capture.secret_kinds import KINDS
-from nbtrack.capture.secrets import Redactor, is_sensitive
+from nbtrack.capture.secret_names import is_sensitive
+from nbtrack.capture.secrets import Redactor
 from nbtrack.entities.records import CellTraced, DataRead
+from nbtrack.store.journal import encode
 
 HEX, LETTERS, UPPER = (
     "0123456789abcdef",
@@ -330,14 +334,14 @@ def test_the_commands_of_a_trace_are_looked_through_and_its_keys_stay() -> None:
         "reads": ["password", "file:/k/secret.csv"],
     }
     record = CellTraced(execution="e", trace=trace)
-    cleaned, note = Redaction(Redactor({})).clean(record)
+    cleaned, note = Redaction(Redactor({})).clean(record, encode(record))
     assert isinstance(cleaned, CellTraced)
     assert note is None
     assert token not in cleaned.trace["commands"][0]
     assert cleaned.trace["commands"][0].startswith("git push ")
     assert cleaned.trace["reads"] == trace["reads"]
     plain = CellTraced(execution="e", trace={"commands": ["git status"]})
-    assert Redaction(Redactor({})).clean(plain)[0] is plain
+    assert Redaction(Redactor({})).clean(plain, encode(plain))[0] is plain
 
 
 @pytest.mark.parametrize("name", ["api-key", "X-API-Key", "access-key", "connection-string", "webhook-url"])
@@ -375,7 +379,7 @@ def test_a_profile_tells_no_value_of_a_column_that_is_called_a_secret() -> None:
     ]
     record = DataRead(execution="e", datasets=[{"name": "X", "profile": {"columns": columns}}, {"name": "y"}])
     redaction = Redaction(Redactor({"API_TOKEN": "sv-Kq7X2"}))
-    cleaned, _ = redaction.clean(record)
+    cleaned, _ = redaction.clean(record, encode(record))
     assert isinstance(cleaned, DataRead)
     first, second = cleaned.datasets[0]["profile"]["columns"]
     assert first["top"] == {}
@@ -394,3 +398,47 @@ def test_rows_with_a_secret_are_not_kept_to_verify_a_model() -> None:
     assert (kept["rows"], kept["predictions"]) == ([rows[2]], [2])
     clean = json.dumps({**document, "rows": rows[2:], "predictions": [2]}).encode()
     assert rows_without_secrets(clean, Redactor({})) is clean
+
+
+VALUES = ["sv-Kq7X2!", 'q"7\\x9Zü\n2w', "p🙂x7K2w9Q", "Zt5Wd3Yp81q"]
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from([*SECRETS.values(), *VALUES]),
+            st.sampled_from(
+                ["postgres://a:hunter2x@h/d", "https://h/x?token=Zt5Wd3Yp81q", 'pwd="Zt5Wd3Yp81q"']
+            ),
+            st.sampled_from(
+                ["export API_KEY=Zt5Wd3Yp81q\n", "MY_TOKEN = 'Zt5Wd3Yp81q'", "{'dsn': 'Zt5Wd3Yp81q'}"]
+            ),
+            st.text(max_size=12),
+            st.sampled_from([" ", "\n", '"', "'", "\\", "=", ": "]),
+        ),
+        max_size=6,
+    ).map("".join)
+)
+def test_what_has_a_secret_is_suspected_as_json(text: str) -> None:
+    redactor = Redactor({f"A{place}_TOKEN": value for place, value in enumerate(VALUES)})
+    document = {"outputs": [{"text": text}]}
+    if redactor.value(document) != document:
+        assert redactor.suspects(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["pat", "GITHUB_PAT", "github.pat", "pat_2", "PAT-id", "apiKey", "license-key", "auth", "password"],
+)
+def test_what_is_called_a_secret_is_suspected_as_json(name: str) -> None:
+    redactor, document = Redactor({}), {"a": [{name: "Zt5Wd3Yp81q"}]}
+    assert redactor.value(document) != document
+    assert redactor.suspects(json.dumps(document))
+
+
+def test_a_plain_record_is_not_suspected() -> None:
+    document = {
+        "source": "model = RandomForestClassifier().fit(X, y)\nprint(model.score(X, y))",
+        "path": "/a/b",
+    }
+    assert not Redactor({"A_TOKEN": "Zt5Wd3Yp81q"}).suspects(json.dumps(document))

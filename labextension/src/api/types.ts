@@ -60,43 +60,6 @@ export interface Artifact {
 }
 
 /**
- * Where data came from.
- *
- * `kind` is `file`, `url`, `sql`, `bundled` (data that a library brings along or makes) or `memory`.
- * `function` is what read it (`pandas.read_csv`), `place` the path or address without user-info, `query` the SQL.
- * `stamp` is size and modification time (ns) of a file when it was read. `arguments` are those of the call, where all
- * of them are plain values. `link` tells how the data is known to have come from there: `itself` (it is what was read),
- * `part` (a view of it), `split` (a part that a function split off) or `name` (it was made of names that hold it).
- */
-export interface DataSource {
-  kind: string;
-  function: string;
-  place: string | null;
-  query: string | null;
-  stamp: string | null;
-  arguments: Record<string, JSONValue> | null;
-  link: string;
-}
-
-/**
- * Data that a run read or was fitted on: `shape` in elements; `fingerprint` of its content.
- *
- * `sampled` tells that the fingerprint is not of all of it. `role` is `train` (a model was fitted on it), `test` (a
- * split put it aside), `source` (it was read from `sources`) or `read`. `schema` has the dtypes of the columns.
- */
-export interface Dataset {
-  name: string;
-  type_name: string;
-  shape: number[];
-  columns: string[];
-  fingerprint: string | null;
-  sampled: boolean;
-  role: string;
-  schema: Record<string, string>;
-  sources: DataSource[];
-}
-
-/**
  * One execution of one cell. `outcome` is `ok`, `error` or `interrupted`; `duration` in seconds.
  *
  * `peak_memory` is the most memory that the process had had until its end, in bytes, where the cell reached it.
@@ -209,6 +172,43 @@ export interface MetricSeries {
   steps: number[];
   values: Measured[];
   times: Measured[];
+}
+
+/**
+ * Where data came from.
+ *
+ * `kind` is `file`, `url`, `sql`, `bundled` (data that a library brings along or makes) or `memory`.
+ * `function` is what read it (`pandas.read_csv`), `place` the path or address without user-info, `query` the SQL.
+ * `stamp` is size and modification time (ns) of a file when it was read. `arguments` are those of the call, where all
+ * of them are plain values. `link` tells how the data is known to have come from there: `itself` (it is what was read),
+ * `part` (a view of it), `split` (a part that a function split off) or `name` (it was made of names that hold it).
+ */
+export interface DataSource {
+  kind: string;
+  function: string;
+  place: string | null;
+  query: string | null;
+  stamp: string | null;
+  arguments: Record<string, JSONValue> | null;
+  link: string;
+}
+
+/**
+ * Data that a run read or was fitted on: `shape` in elements; `fingerprint` of its content.
+ *
+ * `sampled` tells that the fingerprint is not of all of it. `role` is `train` (a model was fitted on it), `test` (a
+ * split put it aside), `source` (it was read from `sources`) or `read`. `schema` has the dtypes of the columns.
+ */
+export interface Dataset {
+  name: string;
+  type_name: string;
+  shape: number[];
+  columns: string[];
+  fingerprint: string | null;
+  sampled: boolean;
+  role: string;
+  schema: Record<string, string>;
+  sources: DataSource[];
 }
 
 /**

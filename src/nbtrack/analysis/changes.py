@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from nbtrack.analysis.directions import better_when
 from nbtrack.analysis.values import same
-from nbtrack.entities.runs import Change, JSONValue
+from nbtrack.entities.runs import Change
+from nbtrack.entities.values import JSONValue
 
 
 def changes(

@@ -9,7 +9,9 @@ from dataclasses import replace
 
 from nbtrack.analysis.directions import better_when
 from nbtrack.analysis.values import same
-from nbtrack.entities.runs import CellExecution, Comparison, Dataset, Difference, JSONValue, RunDetail
+from nbtrack.entities.datasets import Dataset
+from nbtrack.entities.runs import CellExecution, Comparison, Difference, RunDetail
+from nbtrack.entities.values import JSONValue
 
 MOST_MODULES = 50
 """Modules whose sources are compared at most."""

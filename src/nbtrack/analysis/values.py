@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from nbtrack.entities.runs import JSONValue
+from nbtrack.entities.values import JSONValue
 
 
 def same(a: JSONValue, b: JSONValue) -> bool:

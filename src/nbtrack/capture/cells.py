@@ -13,10 +13,10 @@ from nbtrack.capture.active_run import ActiveRun
 from nbtrack.capture.datasets import read_datasets
 from nbtrack.capture.known_data import CellData, as_record, data_of_run
 from nbtrack.capture.metrics import left_metrics
-from nbtrack.capture.models import fitted_estimators
+from nbtrack.capture.models import describe_model, fitted_estimators
 from nbtrack.capture.params import assigned_params, read_params
 from nbtrack.capture.recorder import Recorder
-from nbtrack.capture.secrets import mentions_secrets
+from nbtrack.capture.secret_names import mentions_secrets
 from nbtrack.capture.source import CellSource, parse_cell
 from nbtrack.clock import now_ns
 from nbtrack.entities import records
@@ -25,7 +25,8 @@ from nbtrack.errors import InvalidInput
 
 if TYPE_CHECKING:
     from nbtrack.capture.lineage.tracer import Started, Tracer
-    from nbtrack.entities.runs import Dataset, JSONValue
+    from nbtrack.entities.datasets import Dataset
+    from nbtrack.entities.values import JSONValue
 
 INLINE_OUTPUTS = 65_536
 """Outputs of more bytes than this do not stand in the journal but in a file beside it."""
@@ -231,15 +232,15 @@ class CellCapture:
         data = data_of_run(recorder.data, self._data, self._datasets, namespace)
         if data:
             recorder.append(records.DatasetsSeen(run=run.id, datasets=[as_record(seen) for seen in data]))
-        for model in fitted_estimators(self.source, namespace):
-            self.models[model.name] = model.object
-            if save_models and recorder.model(run, model):
+        for found_name, model in fitted_estimators(self.source, namespace):
+            self.models[found_name] = model
+            if save_models and recorder.model(run, describe_model(found_name, model)):
                 from nbtrack.capture.verification import verification_rows  # late: few cells save a model
 
                 names = dict.fromkeys([*self.source.loads, *self.source.stores])
-                rows = verification_rows(model.object, names, namespace, recorder.data, verification)
+                rows = verification_rows(model, names, namespace, recorder.data, verification)
                 if rows is not None:
-                    recorder.verification(run, model.name, rows)
+                    recorder.verification(run, found_name, rows)
 
     def _learn_secrets(self) -> None:
         """Look from now on for the values of what the cell called ``password`` and the like."""

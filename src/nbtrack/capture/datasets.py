@@ -17,7 +17,7 @@ from nbtrack.capture.params import loaded
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from nbtrack.entities.runs import Dataset
+    from nbtrack.entities.datasets import Dataset
 
 BUDGET: Final = 0.020
 """Seconds for all fingerprints of a cell; the person waits for them before their code runs."""
@@ -174,7 +174,7 @@ def _is(kind: type, base: type, module: str) -> bool:
 
 
 def _dataset(fields: dict[str, Any]) -> Dataset:
-    from nbtrack.entities.runs import Dataset  # late: the nouns take longer to import than all of capture
+    from nbtrack.entities.datasets import Dataset  # late: the nouns take longer to import than all of capture
 
     return Dataset(**fields)
 

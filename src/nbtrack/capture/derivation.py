@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from nbtrack.capture.magics import parsed
+
 if TYPE_CHECKING:
-    from nbtrack.entities.runs import DataSource
+    from nbtrack.entities.datasets import DataSource
 
 _MOST_SOURCES: Final = 20
 _MOST_SOURCE_TEXT: Final = 200_000
@@ -69,7 +71,7 @@ class Derivation:
         if len(code) > _MOST_SOURCE_TEXT:
             return Fitted()
         try:
-            tree = ast.parse(code)
+            tree = parsed(code)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return Fitted()
         walk = _Walk(self._sources, reads, early)

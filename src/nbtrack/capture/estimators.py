@@ -15,7 +15,7 @@ from nbtrack.capture.identity import ByIdentity
 from nbtrack.capture.params import jsonable, loaded, scalar
 
 if TYPE_CHECKING:
-    from nbtrack.entities.runs import JSONValue
+    from nbtrack.entities.values import JSONValue
 
 MOST_PARAMS: Final = 200
 

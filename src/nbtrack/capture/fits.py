@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nbtrack.capture.active_run import ActiveRun
-    from nbtrack.entities.runs import JSONValue
+    from nbtrack.entities.values import JSONValue
 
 
 @dataclass(slots=True)

@@ -25,8 +25,8 @@ from nbtrack.capture.sources import source_of
 
 if TYPE_CHECKING:
     from nbtrack.capture.source import CellSource
+    from nbtrack.entities.datasets import Dataset, DataSource
     from nbtrack.entities.profiles import DataProfile
-    from nbtrack.entities.runs import Dataset, DataSource
 
 SHARE: Final = 0.01
 """The part of a fit's time that profiles of its data may take."""
@@ -37,6 +37,8 @@ LEAST: Final = 0.000_5
 _FINGERPRINT: Final = 0.010  # seconds, of what was just read or fitted on
 _MOST: Final = 50  # reads, and fits, of one cell that are described
 _MOST_SOURCES: Final = 1_000  # that are remembered
+_MOST_PROFILES: Final = 50  # that are remembered
+_WORTH: Final = 4  # times the seconds of a sampled profile are worth another
 _PARTS: Final = 20  # of what one call has read
 _PAIR: Final = (".data", ".target")
 _BASES: Final = 4  # arrays that an array may be a part of a part of
@@ -52,11 +54,11 @@ class Origin:
 
 @dataclass(slots=True)
 class Seen:
-    """Data that was seen: its description, what it holds, and the object, if it still lives."""
+    """Data that was seen: its description, what it holds (a plain `DataProfile`), and the object, if it still lives."""
 
     data: Dataset
     thing: weakref.ref[Any] | None = None
-    profile: DataProfile | None = None
+    profile: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -80,6 +82,8 @@ class KnownData:
         self._cell = CellData()
         self._profiling = self._hashing = 0.0
         """Seconds that profiles, and fingerprints, of this cell may still take."""
+        self._profiles: dict[tuple[str, str], tuple[dict[str, Any], float]] = {}
+        """What data of a fingerprint holds, and the seconds for it: the same is often fitted again and again."""
         self._early: dict[int, tuple[object, str, str]] = {}
         self._begin()
 
@@ -156,9 +160,24 @@ class KnownData:
             return None
         seen = Seen(data, _reference(value))
         if module not in LAZY and self._profiling > 0:
-            seen.profile = guarded_profile(value, module, self._profiling)
+            seen.profile = self._profile(data, value, module)
             self._profiling -= perf_counter() - middle
         return seen
+
+    def _profile(self, data: Dataset, value: Any, module: str) -> dict[str, Any] | None:
+        key = None if data.fingerprint is None or data.sampled else (data.type_name, data.fingerprint)
+        known = self._profiles.get(key) if key is not None else None
+        if known is not None and (not known[0]["sampled"] or self._profiling < _WORTH * known[1]):
+            return known[0]
+        profile = guarded_profile(value, module, self._profiling)
+        if profile is None:
+            return None
+        plain: dict[str, Any] = _plain(profile)
+        if key is not None:
+            if len(self._profiles) >= _MOST_PROFILES:
+                del self._profiles[next(iter(self._profiles))]
+            self._profiles[key] = plain, self._profiling
+        return plain
 
     # ── what is known ──
 
@@ -208,9 +227,11 @@ class KnownData:
                 held.setdefault(id(value), name)
                 if sources := self.origin_of(value).sources:
                     self._names.set(name, sources)
-        if self._cell.fits:  # on what a function was given, for example
+        things = [seen.thing() for seen in self._cell.fits if seen.thing is not None]
+        wanted = {id(thing) for thing in things if thing is not None} - held.keys()
+        if wanted:  # on what a function was given, for example
             for name, value in list(namespace.items()):
-                if not name.startswith("_") and kinds.module_of(value) is not None:
+                if id(value) in wanted and not name.startswith("_"):
                     held.setdefault(id(value), name)
         for seen in self._cell.fits:
             thing = None if seen.thing is None else seen.thing()
@@ -291,7 +312,7 @@ def as_record(seen: Seen) -> dict[str, Any]:
     """What a journal takes of data that was seen."""
     content: dict[str, Any] = _plain(seen.data)
     if seen.profile is not None:
-        content["profile"] = _plain(seen.profile)
+        content["profile"] = seen.profile
     return content
 
 

@@ -6,6 +6,7 @@ IPython has turned them into ``get_ipython().run_cell_magic("time", "", "body")`
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import warnings
 from typing import Any, Final
@@ -18,8 +19,12 @@ _LINE: Final = re.compile(r"^(\s*)(?:[\w.,\s]+=\s*)?[%!].*$", re.MULTILINE)
 _MAY_WARN: Final = re.compile(r"\\|[0-9a-fA-FjJ_.](?:and|else|for|if|in|is|not|or)\b|\bfinally\b")
 
 
+@functools.lru_cache(maxsize=4)
 def parsed(source: str) -> ast.Module:
-    """Parse without repeating the warnings that IPython shows for the same source."""
+    """Parse without repeating the warnings that IPython shows for the same source; a tree that nobody may change.
+
+    Several parts of the capture read the same cell.
+    """
     if _MAY_WARN.search(source) is None:
         return ast.parse(source)
     with warnings.catch_warnings():

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from nbtrack.capture.source import CellSource
-    from nbtrack.entities.runs import JSONValue
+    from nbtrack.entities.values import JSONValue
 
 
 def left_metrics(

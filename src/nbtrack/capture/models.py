@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from nbtrack.capture.source import CellSource
-    from nbtrack.entities.runs import JSONValue
+    from nbtrack.entities.values import JSONValue
 
 _PROTOCOL: Final = 5  # whole buffers of arrays are written without a copy
 _MAX_PARAM_PARTS: Final = 100  # a param grid is a param, a vocabulary is data
@@ -53,7 +53,7 @@ class TooLarge(NotSaved):
     """The model has more bytes than it may."""
 
 
-def fitted_estimators(cell: CellSource, namespace: Mapping[str, object]) -> list[FoundModel]:
+def fitted_estimators(cell: CellSource, namespace: Mapping[str, object]) -> list[tuple[str, object]]:
     """Fitted scikit-learn estimators bound to names that the cell stored or fitted; call it after the cell.
 
     An object with several names is found once, by the first name that the cell stored.
@@ -61,14 +61,14 @@ def fitted_estimators(cell: CellSource, namespace: Mapping[str, object]) -> list
     base = loaded("sklearn.base", "BaseEstimator")
     if not isinstance(base, type):
         return []
-    found: dict[int, FoundModel] = {}
+    found: dict[int, tuple[str, object]] = {}
     names = [*cell.stores, *cell.fitted]
     # `_ = model.fit(X, y)` is only there to show nothing
     for name in sorted(names, key=lambda name: name.startswith("_")):
         value = namespace.get(name)
         # not isinstance: it asks the object for its __class__, and a mock would answer
         if id(value) not in found and issubclass(type(value), base) and _is_fitted(value):
-            found[id(value)] = describe_model(name, value)
+            found[id(value)] = name, value
     return list(found.values())
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from nbtrack.capture.constants import Path
     from nbtrack.capture.source import CellSource
-    from nbtrack.entities.runs import JSONValue
+    from nbtrack.entities.values import JSONValue
 
 MAX_PARAMS: Final = 10_000
 """No cell has more params; a container with more elements is data."""

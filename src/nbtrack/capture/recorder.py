@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import zlib
@@ -35,7 +36,7 @@ from nbtrack.entities.records import Record
 from nbtrack.errors import InvalidInput, NbtrackError
 
 if TYPE_CHECKING:
-    from nbtrack.entities.runs import JSONValue
+    from nbtrack.entities.values import JSONValue
 
 
 class PointSink(Protocol):
@@ -53,6 +54,9 @@ class PointSink(Protocol):
 
 
 _FAR = 2**63 - 1
+
+_INLINE = 1 << 16
+"""Bytes of a document of ours that stand in the journal."""
 
 _CHECKED = 1 << 24
 """Bytes of an artifact up to which it takes a checksum along; what is larger is told by its size."""
@@ -274,6 +278,28 @@ class Recorder:
             ),
         )
         return chosen
+
+    def document(self, run: ActiveRun, content: list[dict[str, JSONValue]], name: str) -> None:
+        """Store a JSON document of ours as an artifact, without secrets; a small one stands in the journal."""
+        redactor = self.redaction.redactor
+        text = json.dumps(content)
+        if redactor.suspects(text):
+            content = redactor.value(content)
+            text = json.dumps(content)
+        if len(text) > _INLINE:
+            self.artifact(run, content, name)
+            return
+        self.append(
+            records.ArtifactSaved(
+                run=run.id,
+                time=now_ns(),
+                name=name,
+                kind="object",
+                format="json",
+                size=len(text),
+                content=text,
+            )
+        )
 
     def model(self, run: ActiveRun, found: FoundModel) -> bool:
         """Save a model in the fast form; whether that was possible. Where it was not, the run says why."""

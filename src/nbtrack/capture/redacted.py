@@ -7,7 +7,8 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any, Final
 
-from nbtrack.capture.secrets import MARK, Redactor, is_sensitive
+from nbtrack.capture.secret_names import is_sensitive
+from nbtrack.capture.secrets import MARK, Redactor
 from nbtrack.entities import records
 from nbtrack.entities.records import Record
 
@@ -83,15 +84,24 @@ class Redaction:
         self.redactor = redactor or Redactor()
         self._of_runs: dict[str, Counter[str]] = {}
 
-    def clean(self, record: Record) -> tuple[Record, records.RunNoted | None]:
-        """The record without secrets and, when a run ends that lost some, a note that says so. Never raises."""
-        if isinstance(record, records.CellTraced):
-            return self._traced(record), None
-        names = _FIELDS.get(type(record))
-        if names is None:
-            return record, None
+    def clean(self, record: Record, written: bytes) -> tuple[Record, records.RunNoted | None]:
+        """The record without secrets and, when a run ends that lost some, a note that says so. Never raises.
+
+        Parameters
+        ----------
+        written
+            The record as it would be written; where nothing in it looks like a secret, the very same record comes back.
+            Empty where it cannot be written as it is.
+        """
         if isinstance(record, records.RunEnded):
             self.redactor.refresh()  # a script has no cells
+        elif (type(record) not in _FIELDS and type(record) is not records.CellTraced) or not self._suspects(
+            written
+        ):
+            return record, None
+        if isinstance(record, records.CellTraced):
+            return self._traced(record), None
+        names = _FIELDS[type(record)]
         before = self.redactor.found.total()
         known = self.redactor.found.copy() if before else Counter[str]()
         cleaned = {
@@ -104,6 +114,9 @@ class Redaction:
             self._of_runs.setdefault(run, Counter()).update(self.redactor.found - known)
         note = self._note(run) if isinstance(record, records.RunEnded) else None
         return (replace(record, **cleaned) if cleaned else record), note
+
+    def _suspects(self, written: bytes) -> bool:
+        return not written or self.redactor.suspects(written.decode("latin-1"))
 
     def _traced(self, record: records.CellTraced) -> records.CellTraced:
         """Only commands are texts of the person. The rest names variables and files: a mark would tear the graph apart."""

@@ -9,7 +9,7 @@ import ast
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from nbtrack.entities.runs import JSONValue
+    from nbtrack.entities.values import JSONValue
 
 _CALLS: Final = {
     ("np", "random", "seed"): "numpy",

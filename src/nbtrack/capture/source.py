@@ -26,7 +26,7 @@ from nbtrack.capture.seeds import Seeds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from nbtrack.entities.runs import JSONValue
+    from nbtrack.entities.values import JSONValue
 
 _MAX_SOURCE: Final = 500_000  # characters; longer cells are pasted data
 _FIT_METHODS: Final = frozenset({"fit", "fit_transform", "fit_predict", "partial_fit"})

@@ -13,7 +13,8 @@ from nbtrack.capture.constants import ABSENT
 from nbtrack.capture.params import jsonable, loaded
 
 if TYPE_CHECKING:
-    from nbtrack.entities.runs import DataSource, JSONValue
+    from nbtrack.entities.datasets import DataSource
+    from nbtrack.entities.values import JSONValue
 
 _PLACES: Final = (
     "filepath_or_buffer",
@@ -47,7 +48,9 @@ def source_of(function: str, kind: str, args: tuple[Any, ...], named: dict[str, 
     kind
         ``file`` (also of an address or of something in memory), ``sql`` or ``bundled``.
     """
-    from nbtrack.entities.runs import DataSource  # late: the nouns take longer to import than all of capture
+    from nbtrack.entities.datasets import (
+        DataSource,  # late: the nouns take longer to import than all of capture
+    )
 
     if kind == "bundled":
         arguments = _arguments(args, named)

@@ -16,7 +16,8 @@ from typing import Final
 
 from nbtrack.capture.environment import packages
 from nbtrack.capture.modules import ProjectModules
-from nbtrack.capture.secrets import Redactor, is_sensitive
+from nbtrack.capture.secret_names import is_sensitive
+from nbtrack.capture.secrets import Redactor
 from nbtrack.entities.records import RunEnded, RunNoted, RunsSurrounded, RunStarted
 
 BUDGET: Final = 0.01

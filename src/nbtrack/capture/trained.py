@@ -12,7 +12,7 @@ from nbtrack.capture.recorder import Recorder
 from nbtrack.capture.training import CellTraining, Training
 
 if TYPE_CHECKING:
-    from nbtrack.entities.runs import JSONValue
+    from nbtrack.entities.values import JSONValue
 
 FITS: Final = "fits.json"
 """The artifact that lists what a cell has fitted."""
@@ -120,15 +120,14 @@ def _give_fits(recorder: Recorder, cell: CellTraining, run: ActiveRun, left: Map
         )
         for name, values in fit.series.items():
             recorder.log_series(run, f"{before}{name}", values, fit.steps.get(name))
-    clean = recorder.redaction.redactor.value
     rows = [_row(fit) for fit in cell.fits]
     if cell.uncounted:
         rows.append({"more": cell.uncounted})
-    recorder.artifact(run, clean(rows), FITS)
+    recorder.document(run, rows, FITS)
     for fit in trained:
         if fit.candidates:
             name = CANDIDATES if single else f"{fit.kind}-{CANDIDATES}"
-            recorder.artifact(run, clean(fit.candidates), name)
+            recorder.document(run, fit.candidates, name)
 
 
 def _leading(cell: CellTraining) -> list[Fit]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nbtrack.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from nbtrack.entities.runs import JSONValue
+    from nbtrack.entities.values import JSONValue
 
 MAX_TEXT = 10_000
 MAX_DEPTH = 20

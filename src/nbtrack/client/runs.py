@@ -8,11 +8,13 @@ from nbtrack.client.content import read_content
 from nbtrack.client.curation import CuratedRuns, tags_of
 from nbtrack.client.series import Series
 from nbtrack.client.table import Table
+from nbtrack.entities.datasets import Dataset
 from nbtrack.entities.graphs import Verdict
 from nbtrack.entities.ownership import Deletion
 from nbtrack.entities.profiles import DataProfile, RunData
-from nbtrack.entities.runs import Artifact, Dataset, JSONValue, RunDetail, RunStatus
+from nbtrack.entities.runs import Artifact, RunDetail, RunStatus
 from nbtrack.entities.snapshots import Snapshot
+from nbtrack.entities.values import JSONValue
 from nbtrack.errors import InvalidInput, NotFound
 from nbtrack.operations import Proxy
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nbtrack.entities.runs import Dataset
+from nbtrack.entities.datasets import Dataset
 
 QUANTILES = 33
 """Quantiles of a profile: the lowest value, the highest, and 31 between them in equal steps of rank."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nbtrack.entities.runs import JSONValue
+    from nbtrack.entities.values import JSONValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,9 +137,10 @@ class TagsSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactSaved:
-    """A file of a run, or (``file`` None) one that could not be saved, with the reason in ``note``.
+    """A file of a run, or (neither ``file`` nor ``content``) one that could not be saved, with the reason in ``note``.
 
-    ``checksum`` is the CRC-32 of the file where its content was at hand; ``size`` is known of every one.
+    A small text stands here itself, as ``content``. ``checksum`` is the CRC-32 of the file where its content was at hand;
+    ``size`` is known of every one.
     """
 
     run: str
@@ -154,13 +155,14 @@ class ArtifactSaved:
     params: dict[str, JSONValue] = field(default_factory=dict)
     note: str | None = None
     checksum: int | None = None
+    content: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetsSeen:
     """Data that a run read or was fitted on.
 
-    Each item has the fields of `nbtrack.entities.runs.Dataset`, and ``profile`` with those of
+    Each item has the fields of `nbtrack.entities.datasets.Dataset`, and ``profile`` with those of
     `nbtrack.entities.profiles.DataProfile` where that is known.
     """
 

@@ -310,9 +310,6 @@ class CellHooks:
             with self.own_path.imports():
                 show_line(session, run, end.outcome, duration, self.place.trouble())
         self._tell()
-        session.proxy.reap()
-        if not session.proxy.is_up():
-            session.proxy.start()
 
     def _tell(self) -> None:
         """Tell of runs that an earlier process left open, once that is known."""

@@ -10,8 +10,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from nbtrack.analysis.compare import describe_data
+from nbtrack.entities.datasets import Dataset, DataSource
 from nbtrack.entities.profiles import ColumnProfile, DataProfile, ProfiledData, RunData
-from nbtrack.entities.runs import Dataset, DataSource
 from nbtrack.render.characters import visible
 from nbtrack.render.grid import Column
 from nbtrack.render.html_source import bdi, fold

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nbtrack.analysis.values import same
-from nbtrack.entities.runs import JSONValue, RunRow, RunStatus, RunTable
+from nbtrack.entities.runs import RunRow, RunStatus, RunTable
+from nbtrack.entities.values import JSONValue
 from nbtrack.render.characters import NAME_LIMIT, visible
 from nbtrack.render.numbers import column, counted, duration_text, values, when
 

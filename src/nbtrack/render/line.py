@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
-from nbtrack.entities.runs import Change, JSONValue, RunOutcome, RunStatus
+from nbtrack.entities.runs import Change, RunOutcome, RunStatus
+from nbtrack.entities.values import JSONValue
 from nbtrack.render.characters import visible
 from nbtrack.render.numbers import duration_text, number, pair, value
 

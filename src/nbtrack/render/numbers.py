@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from nbtrack.entities.runs import JSONValue
+from nbtrack.entities.values import JSONValue
 from nbtrack.render.characters import visible
 
 _FEWEST, _MOST = 3, 8

@@ -23,8 +23,9 @@ from nbtrack.entities.bundles import (
     RunDocument,
     SeriesDocument,
 )
+from nbtrack.entities.datasets import Dataset, DataSource
 from nbtrack.entities.lineage import EFFECTS
-from nbtrack.entities.runs import Dataset, DataSource, RunStatus
+from nbtrack.entities.runs import RunStatus
 from nbtrack.entities.surroundings import PARTS
 from nbtrack.store.audit import GENESIS, line_digest
 from nbtrack.store.bundle_contents import Contents, content_of_run

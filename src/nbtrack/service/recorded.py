@@ -202,7 +202,9 @@ class Recorded:
 
     def _artifact(self, record: records.ArtifactSaved) -> None:
         digest = None
-        if record.file is not None:
+        if record.content is not None:
+            digest = self._store.blobs.put(record.content.encode())
+        elif record.file is not None:
             path, trouble = self._incoming(record.file, size=record.size, checksum=record.checksum)
             if path is not None:
                 digest = self._store.blobs.adopt(path)

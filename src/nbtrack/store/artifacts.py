@@ -6,8 +6,9 @@ import json
 
 import apsw
 
+from nbtrack.entities.datasets import Dataset
 from nbtrack.entities.records import ArtifactSaved
-from nbtrack.entities.runs import Artifact, Dataset
+from nbtrack.entities.runs import Artifact
 from nbtrack.store.profiles import dataset_of
 from nbtrack.store.values import encodable, load
 

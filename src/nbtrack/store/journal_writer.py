@@ -114,9 +114,15 @@ class JournalWriter:
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_abandon(weakref.ref(self)))
 
-    def append(self, record: Record) -> int:
-        """Write one record and return the position behind it. Never raises on a full or vanished disk."""
-        frame = encode(record)
+    def append(self, record: Record, frame: bytes | None = None) -> int:
+        """Write one record and return the position behind it. Never raises on a full or vanished disk.
+
+        Parameters
+        ----------
+        frame
+            The record as `nbtrack.store.journal.encode` gives it, where that is known already.
+        """
+        frame = frame or encode(record)
         if isinstance(record, records.ProcessStarted):
             self._opening = frame
         if self._is_in_memory():

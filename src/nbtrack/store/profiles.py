@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import apsw
 
+from nbtrack.entities.datasets import Dataset, DataSource
 from nbtrack.entities.profiles import ColumnProfile, DataProfile, ProfiledData
 from nbtrack.entities.records import DataRead
-from nbtrack.entities.runs import Dataset, DataSource
 from nbtrack.store.values import load
 
 DATA: Final = """

@@ -15,7 +15,8 @@ import apsw
 
 from nbtrack.entities.columns import Column
 from nbtrack.entities.records import EnvironmentSeen, RunEnded, RunStarted
-from nbtrack.entities.runs import JSONValue, Revision, RunRow, RunStatus
+from nbtrack.entities.runs import Revision, RunRow, RunStatus
+from nbtrack.entities.values import JSONValue
 from nbtrack.store.bulk import read_columns
 from nbtrack.store.filter_patterns import load as load_patterns
 from nbtrack.store.filters import EVERY, KnownNames, Order, Query

@@ -12,7 +12,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from nbtrack.entities.runs import JSONValue
+from nbtrack.entities.values import JSONValue
 
 NULL = b"null"
 NAN = b"NaN"
