@@ -15,6 +15,7 @@ READ = 'df = pd.read_csv("churn.csv")\ndf.head(2)'
         (READ, [], "df.head(2) …"),
         (READ, ["df"], 'df = pd.read_csv("churn.csv") …'),
         ("import numpy as np\nimport pandas as pd\nimport sys", ["pd"], "import pandas as pd …"),
+        ("from a import split\nX, y = load()", ["split", "X"], "X, y = load() …"),
         ("def clean(x):\n    return x\ny = clean(1)", ["clean"], "def clean(x): …"),
         ("X, y = split(df)\nmodel.fit(X, y)\nprint(model == y)", ["model"], "model.fit(X, y) …"),
         ("df['a'] = 1\nshow(df)", ["df"], "df['a'] = 1 …"),

@@ -30,11 +30,11 @@ def telling_line(source: str, keys: Sequence[str] = ()) -> str:
 
 
 def _making(lines: Sequence[str], keys: Sequence[str]) -> str | None:
-    """The last line that binds a key; else the last that begins with it, since it changes what is there."""
-    for patterns in ((_ASSIGNS, _BINDS_BY_WORD), (_USES,)):
+    """The last line that assigns a key; else imports or defines it; else begins with it, since it changes what is there."""
+    for pattern in (_ASSIGNS, _BINDS_BY_WORD, _USES):
         for key in keys:
             for line in reversed(lines):
-                if any(re.search(pattern.format(re.escape(key)), line) for pattern in patterns):
+                if re.search(pattern.format(re.escape(key)), line):
                     return line
     files = [PurePath(key[5:]).name for key in keys if key.startswith("file:")]
     return next((line for line in reversed(lines) if any(name in line for name in files)), None)
