@@ -125,3 +125,20 @@ def test_unloading_leaves_the_library_as_it_was(ready: Any) -> None:
     answer = ready.run("DecisionTreeClassifier.fit.__code__.co_filename.endswith('sklearn/tree/_classes.py') or "
                        "DecisionTreeClassifier.fit.__code__.co_filename")  # fmt: skip
     assert "nbtrack" not in (answer.result or "nbtrack")
+
+
+def test_a_cross_validation_by_a_name_that_was_bound_before_is_a_run(start_kernel: Any, folder: Path) -> None:
+    kernel = start_kernel()
+    kernel.run(
+        "from sklearn.datasets import load_iris\nfrom sklearn.model_selection import cross_val_score\n"
+        "from sklearn.tree import DecisionTreeClassifier\nX, y = load_iris(return_X_y=True); depth = 2\n"
+        "%load_ext nbtrack"
+    )
+    kernel.run("scores = cross_val_score(DecisionTreeClassifier(max_depth=depth, random_state=0), X, y, cv=4)")
+    mean = float(kernel.run("print(repr(float(scores.mean())))").stdout)
+    run = store(folder).runs.get("decision-tree-classifier-1")
+    assert run.metrics["cv_score"] == mean
+    assert (run.params["estimator"], run.params["depth"]) == ("cross_val_score(DecisionTreeClassifier)", 2)
+    (row,) = json.loads(run.artifact("fits.json"))
+    assert "seconds" not in row
+    assert len(json.loads(run.artifact("candidates.json"))) == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import pickle
 import sys
@@ -39,13 +40,14 @@ from nbtrack.capture.training import CellTraining, Training
 
 X, Y = load_iris(return_X_y=True)
 early_accuracy = sklearn.metrics.accuracy_score
+early_scores = model_selection.cross_val_score
 
 
 class Watched:
     """Scikit-learn, watched as for one cell after the other."""
 
     def __init__(self) -> None:
-        self.names: dict[str, object] = {"X": X, "y": Y, "acc": early_accuracy}
+        self.names: dict[str, object] = {"X": X, "y": Y, "acc": early_accuracy, "cvs": early_scores}
         self.problems: list[BaseException] = []
         self.cell = CellTraining(lambda: None)
         self.training = Training(self.names, lambda: self.cell)
@@ -305,6 +307,7 @@ def test_all_is_as_it_was_after_the_end() -> None:
             found |= {f"{module.__name__}.{name}": value for name, value in vars(module).items()}
         return {name: value for name, value in found.items() if "__abc" not in name and "_abc_" not in name}
 
+    gc.collect()  # classes that earlier tests made
     before = state()
     watched = Watched()
     watched.observers.begin()
@@ -315,7 +318,6 @@ def test_all_is_as_it_was_after_the_end() -> None:
 
 
 def test_nothing_is_held(watched: Watched) -> None:
-    import gc
     import weakref
 
     model = DecisionTreeClassifier().fit(X, Y)
@@ -328,7 +330,6 @@ def test_nothing_is_held(watched: Watched) -> None:
 
 
 def test_no_class_of_the_person_is_held(watched: Watched) -> None:
-    import gc
     import weakref
 
     class Own(BaseEstimator):
@@ -372,3 +373,35 @@ def test_scikit_learn_is_not_imported_for_it() -> None:
     source = inspect.getsource(sys.modules["nbtrack.capture.frameworks.sklearn"])
     assert "import sklearn" not in source
     assert "from sklearn" not in source
+
+
+def test_what_early_names_trained_is_told_by_source_and_result(watched: Watched) -> None:
+    names = watched.names
+    assert names["cvs"] is early_scores is not model_selection.cross_val_score
+    names["model"] = model = LogisticRegression(C=0.5, max_iter=500)
+    names["scores"] = early_scores(model, X, Y, cv=3)
+    assert [fit.kind for fit in watched.cell.fits] == ["LogisticRegression"] * 3  # all that can be watched
+    assert watched.training.trains_early("scores = cvs(model, X, y, cv=3)")
+    assert not watched.training.trains_early("a = acc(y, y)")
+    add_early_calls(watched.training, watched.cell, "scores = cvs(model, X, y, cv=3)", names, None)
+    (fit,) = watched.cell.fits
+    assert (fit.title, fit.kind, fit.params, fit.shape, fit.seconds) == (
+        "cross_val_score(LogisticRegression)",
+        "LogisticRegression",
+        {"C": 0.5, "max_iter": 500},
+        X.shape,
+        None,
+    )
+    assert fit.metrics["cv_score"] == names["scores"].mean()
+    assert watched.metrics() == {}
+    for code, title in {
+        "cvs(linear_model.LogisticRegression(C=2), X[:99], y[:99])": "cross_val_score(LogisticRegression)",
+        "cvs(*everything)": None,
+        "cvs(estimators['a'], X, y, **more)": "cross_val_score(Unseen)",
+    }.items():
+        cell = watched.next_cell()
+        add_early_calls(watched.training, cell, code, names, names["scores"])
+        assert [fit.title for fit in cell.fits] == ([title] if title else [])
+    cell = watched.next_cell()
+    add_early_calls(watched.training, cell, "gone = cvs(model, X, y)", names, None)
+    assert cell.fits == []

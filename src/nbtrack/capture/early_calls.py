@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nbtrack.capture.constants import ABSENT
+from nbtrack.capture.fits import Fit, Unseen
+from nbtrack.capture.frameworks.patches import Opening
 from nbtrack.capture.magics import parsed
 from nbtrack.capture.metrics import exact_float
 from nbtrack.capture.training import CellTraining, Training
@@ -19,7 +21,7 @@ from nbtrack.capture.training import CellTraining, Training
 def add_early_calls(
     training: Training, cell: CellTraining, code: str, namespace: Mapping[str, object], shown: object
 ) -> None:
-    """Note what early names measured in a cell that has run.
+    """Note what early names measured and trained in a cell that has run.
 
     Parameters
     ----------
@@ -33,15 +35,68 @@ def add_early_calls(
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     for name, call, value in _results(statements, namespace, shown):
-        function = training.early.get(name)
-        number = exact_float(value)
-        if function is not None and number is not None:
+        early = training.early.get(name)
+        if early is None or value is ABSENT:
+            continue
+        if early.opening is not None:
+            _tell_training(early.opening, cell, call, value, namespace)
+        elif (number := exact_float(value)) is not None:
             arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
             things = [_thing(argument, namespace) for argument in arguments]
             model = next((model for model in map(_maker(namespace), arguments) if model is not None), None)
             training.measured(
-                cell, function, number, [thing for thing in things if thing is not ABSENT], model
+                cell, early.name, number, [thing for thing in things if thing is not ABSENT], model
             )
+
+
+def _tell_training(
+    opening: Opening, cell: CellTraining, call: ast.Call, value: object, namespace: Mapping[str, object]
+) -> None:
+    """Tell of a training when it has happened."""
+    if any(isinstance(part, ast.Starred) for part in call.args):
+        return
+    args = tuple(_given(part, namespace) for part in call.args)
+    named = {word.arg: _given(word.value, namespace) for word in call.keywords if word.arg is not None}
+    before = len(cell.fits)
+    closing = opening(args, named)
+    if closing is not None:
+        closing(value, None)
+    for fit in cell.fits[before:]:
+        fit.seconds = None
+        _take_folds(cell, fit)
+
+
+def _take_folds(cell: CellTraining, whole: Fit) -> None:
+    """The fits and scores of a cross-validation's folds were told as the person's own, since the whole was not."""
+    folds = [
+        fit
+        for fit in cell.fits
+        if fit is not whole and fit.kind == whole.kind and fit.model is not None and fit.model() is None
+    ][: len(whole.candidates)]
+    cell.fits = [fit for fit in cell.fits if not any(fit is fold for fold in folds)]
+    columns = {name for row in whole.candidates for name in row} - {"fold"}
+    scores = [[row.get(name) for row in whole.candidates] for name in columns]
+    cell.measures = {
+        key: measured
+        for key, measured in cell.measures.items()
+        if measured.name != "score" or measured.values not in scores
+    }
+
+
+def _given(node: ast.expr, namespace: Mapping[str, object]) -> object:
+    """An argument, as far as its source tells it."""
+    if isinstance(node, ast.Name) and node.id in namespace:
+        return namespace[node.id]
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return Unseen.made_by(_last_name(node.func) if isinstance(node, ast.Call) else "Unseen")
+
+
+def _last_name(function: ast.expr) -> str:
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else "Unseen"
 
 
 def _results(

@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from nbtrack.entities.values import JSONValue
 
 
+class Unseen:
+    """Stands for what a call was given and only its source tells of; its class is called as what made it."""
+
+    @classmethod
+    def made_by(cls, name: str) -> Unseen:
+        """What a call of `name` made."""
+        made: Unseen = type(name, (cls,), {})()
+        return made
+
+
 @dataclass(slots=True)
 class Fit:
     """One fit: what was fitted, on data of which shape, and for how long.
@@ -24,6 +34,8 @@ class Fit:
         The class of what predicts in the end: that of a pipeline's last step, of what a search tries.
     params : dict
         What differs from the library's defaults.
+    seconds : float or None
+        None where the call was seen by its source only.
     predicts : bool
         Whether it can predict, or find groups.
     prepares : bool
@@ -48,7 +60,7 @@ class Fit:
     kind: str
     params: dict[str, JSONValue]
     shape: tuple[int, ...] | None
-    seconds: float
+    seconds: float | None
     predicts: bool = True
     prepares: bool = False
     leads: bool = False

@@ -140,7 +140,9 @@ def _leading(cell: CellTraining) -> list[Fit]:
 
 
 def _row(fit: Fit) -> dict[str, JSONValue]:
-    row: dict[str, JSONValue] = {"estimator": fit.title, "seconds": round(fit.seconds, 6)}
+    row: dict[str, JSONValue] = {"estimator": fit.title}
+    if fit.seconds is not None:
+        row["seconds"] = round(fit.seconds, 6)
     if fit.shape is not None:
         row["shape"] = list(fit.shape)
     if fit.calls > 1:

@@ -13,13 +13,14 @@ import weakref
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from time import perf_counter  # by name: a notebook may put something else into the module
 from typing import Any, Final
 
 from nbtrack.capture.active_run import ActiveRun
 from nbtrack.capture.estimators import class_name, estimator_params, estimator_title, shape_of
 from nbtrack.capture.fits import Fit, Measured
-from nbtrack.capture.frameworks.patches import Closing
+from nbtrack.capture.frameworks.patches import Closing, Opening
 from nbtrack.capture.identity import ByIdentity
 from nbtrack.capture.metrics import exact_float
 from nbtrack.capture.params import loaded
@@ -32,6 +33,14 @@ _NAMED: Final = 200  # metrics of one cell whose arguments are looked up among t
 
 Describe = Callable[[Any, Fit], None]
 """Adds to a fit what a library's own models tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Early:
+    """A function that was imported by name before it was watched, and what is called around it where it trains."""
+
+    name: str
+    opening: Opening | None
 
 
 class CellTraining:
@@ -128,8 +137,8 @@ class Training:
         self.runs: ByIdentity[ActiveRun] = ByIdentity()
         """The run that each model was made by."""
         self._makers: ByIdentity[weakref.ref[Any]] = ByIdentity()
-        self.early: dict[str, str] = {}
-        """Names that meant a function that measures before it could be watched, with the function's own name."""
+        self.early: dict[str, Early] = {}
+        """Names that meant a function before it could be watched."""
 
     def describe(self, kind: type, describe: Describe) -> None:
         """Have `describe` asked about each fitted model of a kind."""
@@ -145,11 +154,21 @@ class Training:
         """The values of the person's variables."""
         return [value for name, value in list(self._namespace.items()) if not name.startswith("_")]
 
-    def found_early(self, function: object, name: str) -> None:
-        """A function that measures is about to be watched: names that mean it already go on meaning it."""
+    def found_early(self, function: object, name: str, opening: Opening | None = None) -> None:
+        """A function is about to be watched: names that mean it already go on meaning it.
+
+        Parameters
+        ----------
+        opening
+            What is called around it where it trains; without one it measures. Must not raise.
+        """
         for variable, value in list(self._namespace.items()):
             if value is function:
-                self.early[variable] = name
+                self.early[variable] = Early(name, opening)
+
+    def trains_early(self, code: str) -> bool:
+        """Whether a cell may call a function that trains by a name that is not watched."""
+        return any(early.opening is not None and name in code for name, early in self.early.items())
 
     # ── what happens ──
 
@@ -226,7 +245,7 @@ class Training:
         known = cell.of.get(model) if more else None
         if known is not None:
             known.calls += 1
-            known.seconds += seconds
+            known.seconds = seconds if known.seconds is None else known.seconds + seconds
             if read is not None:
                 read(result, known)
             return

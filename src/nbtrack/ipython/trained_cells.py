@@ -35,6 +35,8 @@ class TrainedCells:
         frame.training = CellTraining(
             lambda: look(frame), lambda kind, name, values: self._stream(frame, kind, name, values)
         )
+        if self.training.trains_early(frame.capture.code):
+            frame.training.begin()  # its beginning will not be told
 
     def settle(self, frame: Frame, result: Any) -> None:
         """A cell has run: if it has trained something and has no run, it gets one; else it may belong to an earlier one."""

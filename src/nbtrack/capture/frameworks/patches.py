@@ -108,6 +108,19 @@ class Patches:
         except TypeError:
             self._replaced.append((holder, name, original, call))
 
+    def guarded(self, opening: Opening) -> Opening:
+        """The same as it is called around a watched call: what it raises is noted."""
+        teller = _Teller(opening, self.failed)
+        self._tellers.append(teller)
+
+        def begin(args: tuple[Any, ...], named: dict[str, Any]) -> Closing | None:
+            closing = teller.begin(args, named)
+            if closing is None:
+                return None
+            return lambda result, problem: teller.end(closing, result, problem)
+
+        return begin
+
     def replace(self, holder: Any, name: str, original: Any, new: Any) -> None:
         """Set an attribute, to be put back later; with None as the original it is removed then."""
         setattr(holder, name, new)

@@ -34,7 +34,9 @@ def observe(module: ModuleType, training: Training, patches: Patches) -> None:
         _metrics(module, training, patches)
     else:
         for name in ("cross_val_score", "cross_validate"):
-            patches.around(module, name, partial(_cross_validating, training, name))
+            opening: Opening = partial(_cross_validating, training, name)
+            training.found_early(vars(module).get(name), name, patches.guarded(opening))
+            patches.around(module, name, opening)
         training.describe(vars(module)["GridSearchCV"].__mro__[1], _describe_search)
 
 

@@ -6,8 +6,8 @@ from types import ModuleType
 from typing import Any
 
 from nbtrack.capture.constants import ABSENT
-from nbtrack.capture.fits import Fit
-from nbtrack.capture.frameworks.patches import Closing, Patches, argument
+from nbtrack.capture.fits import Fit, Unseen
+from nbtrack.capture.frameworks.patches import Closing, Opening, Patches, argument
 from nbtrack.capture.params import jsonable
 from nbtrack.capture.training import Training
 
@@ -38,8 +38,10 @@ def observe(module: ModuleType, training: Training, patches: Patches) -> None:
     def predict(args: tuple[Any, ...], named: dict[str, Any]) -> Closing | None:
         return training.making(args[0], argument(args, named, 1, "data"))
 
-    patches.around(module, "train", train)
-    patches.around(module, "cv", cross_validate)
+    openings: dict[str, Opening] = {"train": train, "cv": cross_validate}
+    for name, opening in openings.items():
+        training.found_early(vars(module).get(name), name, patches.guarded(opening))
+        patches.around(module, name, opening)
     patches.around(module.Booster, "predict", predict)
     patches.around(module.Booster, "inplace_predict", predict)
     if isinstance(vars(module).get("XGBModel"), type):  # without scikit-learn there is none
@@ -61,7 +63,8 @@ def _native(args: tuple[Any, ...], named: dict[str, Any], fit: Fit) -> None:
     plain = {str(name): jsonable(value, 100) for name, value in given.items()}
     fit.params = {name: value for name, value in plain.items() if value is not ABSENT}
     data = argument(args, named, 1, "dtrain")
-    fit.shape = (int(data.num_row()), int(data.num_col()))
+    if not isinstance(data, Unseen):
+        fit.shape = (int(data.num_row()), int(data.num_col()))
 
 
 def _best(booster: Any, fit: Fit) -> None:
