@@ -105,9 +105,8 @@ def _run(shell: InteractiveShell, code: str) -> float:
 # What it finds
 
 
-def foreign(most: int, limit: float, misses: Path | None, keep: Callable[[dict[str, Any]], None]) -> None:
+def foreign(most: int, tally: Tally, misses: Path | None, keep: Callable[[dict[str, Any]], None]) -> None:
     """Count over the corpus until `most` notebooks have run or it is interrupted; files are written after each."""
-    tally = Tally(Zygote(), limit)
     try:
         for notebook in corpus():
             if tally.notebooks >= most:
@@ -139,6 +138,12 @@ def main() -> None:
     parser.add_argument(
         "--limit", type=float, default=10, help="seconds of the processor for a plain notebook"
     )
+    parser.add_argument(
+        "--targets",
+        type=int,
+        default=6,
+        help="cells that print, and models, of a notebook whose slices are tried",
+    )
     parser.add_argument("--json", type=Path, help="a file for the figures")
     parser.add_argument("--misses", type=Path, help="a file for what was not found, a line each")
     options = parser.parse_args()
@@ -153,7 +158,12 @@ def main() -> None:
     if "overhead" in parts:
         keep("overhead", overhead(options.repeat))
     if "corpus" in parts:
-        foreign(options.most, options.limit, options.misses, partial(keep, "corpus"))
+        foreign(
+            options.most,
+            Tally(Zygote(), options.limit, options.targets),
+            options.misses,
+            partial(keep, "corpus"),
+        )
 
 
 if __name__ == "__main__":

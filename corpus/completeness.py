@@ -7,6 +7,7 @@ they make of the data that they were fitted on; each only where both executions 
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Iterator
@@ -19,9 +20,6 @@ from corpus.notebooks import Notebook
 from corpus.pairs import Zygote, execute
 from corpus.stored import Stored, look
 
-TARGETS = 6
-"""Of a notebook: cells that print, and models, whose slices are tried."""
-
 
 @dataclass
 class Tally:
@@ -30,6 +28,8 @@ class Tally:
     zygote: Zygote
     limit: float
     """Seconds of the processor for a plain notebook."""
+    targets: int = 6
+    """Of a notebook: cells that print, and models, whose slices are tried; the last ones."""
     notebooks: int = 0
     words: Counter[str] = field(default_factory=Counter)
     """How many give the same with nbtrack, differ, or differ by themselves."""
@@ -137,6 +137,7 @@ def _count(notebook: Notebook, seen: list[dict[str, list[Any]]], stored: Stored,
         if not is_there:
             missed(f"metric {name} = {value!r}")
     known = {value for _, value in measured} | {value for cell in seen for value in cell["told"]}
+    known |= {own for _, value in measured for own in _own_ways(value)}
     is_nan = any(value != value for value in known)
     for run, metrics in stored.metrics.items():
         strange = {
@@ -149,6 +150,13 @@ def _count(notebook: Notebook, seen: list[dict[str, list[Any]]], stored: Stored,
             missed(f"{run} has the metric {name} = {value!r}")
 
 
+def _own_ways(value: float) -> Iterator[float]:
+    """What a notebook makes of a measured value in a line of its own: an error of an accuracy, the root of a mean."""
+    yield from (1 - value, -value, 100 * value)
+    if value >= 0:
+        yield math.sqrt(value)
+
+
 def _replay(
     notebook: Notebook, plain: dict[str, Any], seen: list[dict[str, list[Any]]], stored: Stored, tally: Tally
 ) -> None:
@@ -159,9 +167,9 @@ def _replay(
         )
         return
     printing = [place for place, cell in enumerate(plain["cells"]) if place and _texts(cell["outputs"])]
-    asks = [(place, ask) for place, cell in enumerate(seen) for ask in cell["asks"]][-TARGETS:]
+    asks = [(place, ask) for place, cell in enumerate(seen) for ask in cell["asks"]][-tally.targets :]
     asked = {place: [ask for of, ask in asks if of == place] for place, _ in asks}
-    targets = sorted({*printing[-TARGETS:], *asked})
+    targets = sorted({*printing[-tally.targets :], *asked})
     if not targets:
         return
     whole: list[str] = []
