@@ -93,6 +93,23 @@ def test_what_a_later_cell_measures_is_the_runs_that_made_the_model(ready: Any, 
     assert len(runs.search()) == 2
 
 
+def test_what_is_measured_on_no_model_of_a_run_is_a_run_of_its_cell(ready: Any, folder: Path) -> None:
+    ready.run("from sklearn.metrics import adjusted_rand_score")
+    answer = ready.run("for shift in (1, 2):\n    adjusted_rand_score([0, 0, 1, 1], [0, shift, 1, 1])")
+    assert not answer.displays
+    assert not answer.stdout
+    ready.run("guess = y_test[::-1]")
+    ready.run("same = adjusted_rand_score(y_test, guess)")
+    runs = store(folder).runs
+    first, second = runs.get("adjusted-rand-score-1"), runs.get("adjusted-rand-score-2")
+    assert len(first.metric("adjusted_rand_score").values) == 2
+    assert set(second.metrics) == {"same"}
+    assert len(runs.search()) == 2
+    ready.run("%config NbTrack.autorun = False")
+    ready.run("adjusted_rand_score([0, 1], [1, 0])")
+    assert len(runs.search()) == 2
+
+
 def test_transformers_paused_cells_and_the_setting_make_no_run(ready: Any, folder: Path) -> None:
     answer = ready.run("scaler = StandardScaler().fit(X_train)")
     assert not answer.displays

@@ -60,6 +60,15 @@ def named_after(kind: str) -> str:
     return name if re.match("[a-z]", name) else "run"
 
 
+def run_name_of_measures(cell: CellTraining) -> str | None:
+    """The name of the run of a cell that only measures, after the first function whose value is of no earlier run's model.
+
+    None where all of them are of such models.
+    """
+    name = next((measured.name for measured in cell.measures.values() if measured.run is None), None)
+    return None if name is None else named_after(name)
+
+
 def earlier_run(cell: CellTraining) -> ActiveRun | None:
     """The earlier run whose model the cell has measured; of several, the first."""
     return next((measured.run for measured in cell.measures.values() if measured.run is not None), None)

@@ -10,7 +10,14 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from nbtrack.capture.active_run import ActiveRun
 from nbtrack.capture.early_calls import add_early_calls
-from nbtrack.capture.trained import earlier_run, give_training, is_metric, named_after, run_name
+from nbtrack.capture.trained import (
+    earlier_run,
+    give_training,
+    is_metric,
+    named_after,
+    run_name,
+    run_name_of_measures,
+)
 from nbtrack.capture.training import CellTraining, Training
 from nbtrack.errors import InvalidInput
 from nbtrack.ipython.executions import Executions, Frame
@@ -53,6 +60,8 @@ class TrainedCells:
         elif cell.measures and not cell.trains:
             self._find_run(frame, cell)
             frame.earlier = earlier_run(cell)
+            if self._session.settings["autorun"] and (name := run_name_of_measures(cell)) is not None:
+                self._open(frame, name)
 
     def _open(self, frame: Frame, name: str) -> ActiveRun:
         run = frame.run = self._session.start_run(
