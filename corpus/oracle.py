@@ -84,6 +84,14 @@ class Oracle:
         except ImportError:
             return []
 
+    @staticmethod
+    def _statsmodels_datasets() -> list[Any]:
+        try:
+            found = importlib.import_module("statsmodels.datasets")
+        except ImportError:
+            return []
+        return [part for part in vars(found).values() if hasattr(part, "load_pandas")]
+
     def _readers(self) -> None:
         for module, prefixes in (("pandas", ("read_",)), ("sklearn.datasets", ("load_", "fetch_"))):
             holder = importlib.import_module(module)
@@ -91,6 +99,11 @@ class Oracle:
                 function = getattr(holder, name)
                 if name.startswith(prefixes) and type(function) is FunctionType:
                     setattr(holder, name, self._around(function, functools.partial(self._read, name)))
+        for holder in self._statsmodels_datasets():
+            for name in ("load", "load_pandas"):
+                setattr(
+                    holder, name, self._around(getattr(holder, name), functools.partial(self._read, name))
+                )
         numpy = importlib.import_module("numpy")
         for name in ("load", "loadtxt", "genfromtxt"):
             setattr(numpy, name, self._around(getattr(numpy, name), functools.partial(self._read, name)))

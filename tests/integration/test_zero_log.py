@@ -151,7 +151,9 @@ def test_a_cross_validation_by_a_name_that_was_bound_before_is_a_run(start_kerne
         "from sklearn.tree import DecisionTreeClassifier\nX, y = load_iris(return_X_y=True); depth = 2\n"
         "%load_ext nbtrack"
     )
-    kernel.run("scores = cross_val_score(DecisionTreeClassifier(max_depth=depth, random_state=0), X, y, cv=4)")
+    kernel.run(
+        "scores = cross_val_score(DecisionTreeClassifier(max_depth=depth, random_state=0), X, y, cv=4)"
+    )
     mean = float(kernel.run("print(repr(float(scores.mean())))").stdout)
     run = store(folder).runs.get("decision-tree-classifier-1")
     assert run.metrics["cv_score"] == mean

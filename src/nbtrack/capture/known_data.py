@@ -348,6 +348,9 @@ def _key(source: DataSource) -> tuple[str, ...]:
     return source.function, source.place or "", source.query or "", source.stamp or "", str(source.arguments)
 
 
+_BUNCHES: Final = (("sklearn.utils", "Bunch"), ("statsmodels.datasets.utils", "Dataset"))
+
+
 def _parts(result: Any) -> Iterator[tuple[str, Any]]:
     """What a call has read: one table, several in a list or by name, or the parts of a Bunch."""
     kind = type(result)
@@ -355,7 +358,7 @@ def _parts(result: Any) -> Iterator[tuple[str, Any]]:
         names = _PAIR if kind is tuple and len(result) == 2 else None
         for place, value in enumerate(result[:_PARTS]):
             yield (names[place] if names else f"[{place}]"), value
-    elif kind is dict or kind is loaded("sklearn.utils", "Bunch"):
+    elif kind is dict or any(kind is loaded(*place) for place in _BUNCHES):
         for name, value in itertools.islice(dict.items(result), _PARTS):
             if type(name) is str:
                 yield f".{name}", value

@@ -51,6 +51,7 @@ READERS: Final = {
     "pyarrow.json": "pyarrow",
     "pyarrow.orc": "pyarrow",
     "sklearn.datasets": "sklearn_datasets",
+    "statsmodels.datasets": "statsmodels_datasets",
     "sklearn.model_selection": "sklearn_datasets",
 }
 """The module of this package that observes what a library reads, by the library's own module."""
