@@ -56,10 +56,10 @@ def test_modin(known: KnownData, path: str) -> None:
     known.fitted({"X": frame, "y": frame["a"]}, 100.0)
     x, y = end(known).fits
     assert x.profile is not None
-    a, b = x.profile.columns
-    assert (a.top, b.top, b.missing) == ({"2": 2, "1": 1}, {"x": 1, "y": 1}, 1)
+    a, b = x.profile["columns"]
+    assert (a["top"], b["top"], b["missing"]) == ({"2": 2, "1": 1}, {"x": 1, "y": 1}, 1)
     assert y.profile is not None
-    assert y.profile.columns[0].distinct == 2
+    assert y.profile["columns"][0]["distinct"] == 2
 
 
 def test_dask_is_never_computed(known: KnownData, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
