@@ -68,6 +68,7 @@ def overhead(repeat: int) -> list[dict[str, Any]]:
         hooks = loaded.hooks
         assert hooks is not None
         for title, before, code, goal in CELLS:
+            _run(shell, "%reset -f")  # what one kind needs stands in no other's way
             _run(shell, before)
             pairs = []
             for _ in range(repeat):

@@ -353,10 +353,14 @@ class Training:
     def _names(self, things: Iterable[object]) -> dict[int, str]:
         """The variables that are these very objects."""
         wanted = {id(thing) for thing in things if thing is not None}
+        if wanted.isdisjoint(map(id, list(self._namespace.values()))):
+            return {}
         found: dict[int, str] = {}
         for name, value in list(self._namespace.items()):
             if id(value) in wanted and not name.startswith("_"):
                 found.setdefault(id(value), name)
+                if len(found) == len(wanted):
+                    break
         return found
 
 

@@ -17,7 +17,7 @@ A key is ``NAME`` for a variable of the notebook, or ``KIND:WHAT`` for state tha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 EFFECTS: Final = ("process", "network", "sql", "outside", "install", "input")
@@ -74,8 +74,8 @@ class Trace:
     peak_memory: int | None = None
 
     def to_plain(self) -> dict[str, Any]:
-        """A dict of what is not empty, as journals carry it."""
-        return {name: value for name, value in asdict(self).items() if value}
+        """A dict of what is not empty, as journals carry it; it shares its lists with the trace."""
+        return {name: value for name in self.__slots__ if (value := getattr(self, name))}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Trace:
