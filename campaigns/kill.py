@@ -211,7 +211,7 @@ CAMPAIGN = Campaign(
     run=run,
     short=500,
     long=10_000,
-    minutes=4.0,
+    minutes=3.5,
     weakenings=(
         JOURNAL_IN_MEMORY,
         Weakening(
