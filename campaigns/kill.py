@@ -204,6 +204,8 @@ _TAKE = "            count = self._take(name, part)\n"
 _ADVANCE = "            self._store.journals.advance(name, part.position)\n"
 _AFTER = "        self._points.clear()\n        journal.tell_drained("
 _COMMIT = "            self._store.connection.execute('COMMIT; BEGIN')\n"
+_PAUSE = "            time.sleep(0.03)\n"
+"""For a kill to fall into: a disk would take as long, and now and then."""
 
 CAMPAIGN = Campaign(
     name="kill",
@@ -222,7 +224,7 @@ CAMPAIGN = Campaign(
         Weakening(
             "the rows are committed before the position in the journal",
             "service/intake.py",
-            ((_ADVANCE + _AFTER, _COMMIT + _ADVANCE + _AFTER),),
+            ((_ADVANCE + _AFTER, _COMMIT + _PAUSE + _ADVANCE + _AFTER),),
         ),
         Weakening(
             "a file that was prepared in vain hides those behind it",
