@@ -214,7 +214,7 @@ CAMPAIGN = Campaign(
     run=run,
     short=20,
     long=1_000,
-    minutes=1.5,
+    minutes=2.5,
     weakenings=(
         Weakening(
             "the database does not wait for the disk",

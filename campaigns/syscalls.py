@@ -272,7 +272,7 @@ CAMPAIGN = Campaign(
     run=run,
     short=150,
     long=100_000,
-    minutes=2.5,
+    minutes=2.0,
     weakenings=(
         Weakening(
             "the row of a blob is written before its file",

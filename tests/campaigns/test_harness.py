@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -104,6 +105,28 @@ def test_a_budget_ends_a_campaign_and_too_few_trials_are_a_failure(tmp_path: Pat
     assert "over after 0 of 8 trials; TOO FEW" in capsys.readouterr().out
     assert run(_made(act(8)), late) == 0
     assert "over after" not in capsys.readouterr().out
+
+
+def test_weakened_builds_that_end_late_leave_the_trials_a_quarter_of_the_minutes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    moments: list[float] = []
+
+    def end_late(*_: object) -> int:
+        time.sleep(0.1)
+        moments.append(time.monotonic())
+        return 0
+
+    def act(order: Order) -> Tally:
+        moments.append(order.deadline)
+        return Tally(trials=order.trials)
+
+    monkeypatch.setattr("campaigns.__main__.campaign", lambda name: _made(act))
+    monkeypatch.setattr("campaigns.__main__.show_teeth", end_late)
+    with patch.dict(os.environ):
+        assert main(["kill", "--ci", "--minutes=0.001"]) == 0
+    teeth_over, deadline = moments
+    assert deadline >= teeth_over + 60 * 0.001 / 4
 
 
 def test_no_trial_begins_after_the_budget_or_after_the_violation_that_is_enough(tmp_path: Path) -> None:

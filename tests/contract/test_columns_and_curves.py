@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from array import array
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nbtrack.client.series import Series
 from nbtrack.client.table import Table
-from nbtrack.entities.records import RunStarted
+from nbtrack.entities.records import MetricsLogged, RunStarted
 from nbtrack.keeper import protocol
 from nbtrack.operations import dispatch, to_entity, to_plain
 from nbtrack.service import Service, open_service
-from nbtrack.store import names
+from nbtrack.service.points import Points
+from nbtrack.store import metrics, names
 from nbtrack.store.database import Store
 from nbtrack.store.location import create_store
 from nbtrack.store.metrics import LARGE, SMALL
@@ -168,3 +172,55 @@ def test_a_sample_of_nothing_but_nan(local: Local) -> None:
     found = local.ask("runs.metric", run="r-1", name="loss", limit=100)
     assert all(map(math.isnan, found.values))
     assert 2 <= len(found.values) <= 110
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(
+        st.lists(
+            st.none() | st.integers(-5, 50) | st.sampled_from([2**63 - 1, 2**63 - 2, -(2**63)]), min_size=1
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_points_of_one_transaction_are_what_they_are_one_by_one(transactions: list[list[int | None]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(create_store(Path(folder) / "s"))
+        with store.transaction():
+            for run in ("together", "alone"):
+                add_run(store, run, {})
+        logged = 0
+        for steps in transactions:
+            points = Points(store.metrics)
+            with store.transaction():
+                for step in steps:
+                    logged += 1
+                    columns = None if step is None else [step], array("d", [logged]), array("q", [0])
+                    store.metrics.append("alone", "loss", *columns)
+                    points.add(MetricsLogged(run="together", time=0, values={"loss": logged}, step=step))
+                points.flush(lambda _, write: write())
+        written = [store.metrics.stored_chunks(run, "loss") for run in ("together", "alone")]
+        summaries = [store.metrics.summaries(run)["loss"] for run in ("together", "alone")]
+        store.close()
+    assert written[0] == written[1]
+    assert summaries[0] == summaries[1]
+
+
+def test_steps_that_are_given_and_counted_in_turns_are_packed_at_once(
+    local: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = local.service.store
+    packed: list[int] = []
+    encode = metrics.encode
+    monkeypatch.setattr(
+        metrics, "encode", lambda steps, *rest: packed.append(len(steps)) or encode(steps, *rest)
+    )
+    points = Points(store.metrics)
+    with store.transaction():
+        add_run(store, "r0", {})
+        for index in range(1_000):
+            step = index if index % 2 else None
+            points.add(MetricsLogged(run="r0", time=0, values={"loss": 1.0}, step=step))
+        points.flush(lambda _, write: write())
+    assert packed == [1_000]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from nbtrack.entities import records
 from nbtrack.store.journal import POINT, STEPS, PointColumns, S, columns
-from nbtrack.store.metrics import Metrics
+from nbtrack.store.metrics import Metrics, counted_on
 
 _STEP_BOUNDS = -(2**63), 2**63 - 1
 
@@ -28,6 +28,12 @@ class Stretch:
         self.values.append(value)
         if self.given:
             self.steps.append(step)
+
+    def follow(self, other: Stretch) -> None:
+        """Add the points of another, which count on from the last of these where their steps are not given."""
+        self.steps.extend(other.steps if other.given else counted_on(self.steps[-1], len(other.values)))
+        self.values.extend(other.values)
+        self.times.extend(other.times)
 
 
 @dataclass(slots=True)
@@ -161,9 +167,15 @@ class Points:
             write(series, lambda series=series: self._write(series))  # type: ignore[misc]
 
     def _write(self, series: GrowingSeries) -> None:
+        """Write what counts on from the stored steps, then all others at once: each writing packs a chunk anew."""
+        together = Stretch(given=True)
         for stretch in series.stretches:
-            steps = stretch.steps if stretch.given else None
-            self._metrics.append(series.run, series.name, steps, stretch.values, stretch.times)
+            if stretch.given or together.steps:
+                together.follow(stretch)
+            else:
+                self._metrics.append(series.run, series.name, None, stretch.values, stretch.times)
+        if together.steps:
+            self._metrics.append(series.run, series.name, together.steps, together.values, together.times)
 
     def clear(self) -> None:
         """Forget what was gathered: it is written, or its transaction was undone."""

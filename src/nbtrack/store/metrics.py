@@ -35,6 +35,12 @@ class Summary:
     last_time: int
 
 
+def counted_on(last: int, count: int) -> Sequence[int]:
+    """The steps of `count` points that count on from the step `last`; at the end of the range they stay there."""
+    first = min(last + 1, 2**63 - 1)
+    return range(first, first + count) if first + count < 2**63 else [first] * count
+
+
 class Metrics:
     """The metrics of a store's runs."""
 
@@ -63,10 +69,7 @@ class Metrics:
         number = self._names.number("metric", name)
         old = self._summary(key, number)
         if steps is None:
-            first = min(old.last_step + 1, 2**63 - 1) if old else 0
-            steps = (
-                range(first, first + len(values)) if first + len(values) < 2**63 else [first] * len(values)
-            )
+            steps = counted_on(old.last_step if old else -1, len(values))
         else:
             steps = [max(-(2**63), min(step, 2**63 - 1)) for step in steps]
         moments = array("q", [time // 1_000_000 for time in times])
