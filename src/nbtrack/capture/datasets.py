@@ -174,7 +174,7 @@ def _is(kind: type, base: type, module: str) -> bool:
 
 
 def _dataset(fields: dict[str, Any]) -> Dataset:
-    from nbtrack.entities.datasets import Dataset  # late: the nouns take longer to import than all of capture
+    from nbtrack.entities.datasets import Dataset  # late: a notebook may never show any data
 
     return Dataset(**fields)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from nbtrack.capture.magics import parsed
+from nbtrack.capture.magics import last_name, parsed
 
 if TYPE_CHECKING:
     from nbtrack.entities.datasets import DataSource
@@ -170,23 +170,13 @@ class _Walk:
             if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load):
                 found = _joined(found, self._names.get(part.id, ()))
             elif isinstance(part, ast.Call):
-                name = _last_name(part.func)
+                name = last_name(part.func)
                 found = _joined(found, tuple(self._reads.get(name, ())))
                 if isinstance(part.func, ast.Name):
                     source = self._early(part, targets or [] if part is node else [])
                     if source is not None:
                         found = _joined(found, (source,))
         return tuple(source if source.link == "name" else replace(source, link="name") for source in found)
-
-
-def _last_name(function: ast.expr) -> str:
-    return (
-        function.attr
-        if isinstance(function, ast.Attribute)
-        else function.id
-        if isinstance(function, ast.Name)
-        else ""
-    )
 
 
 def _joined(*many: Sources) -> Sources:

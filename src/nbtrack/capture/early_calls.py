@@ -13,7 +13,7 @@ from typing import Any
 from nbtrack.capture.constants import ABSENT
 from nbtrack.capture.fits import Fit, Unseen
 from nbtrack.capture.frameworks.patches import Opening
-from nbtrack.capture.magics import parsed
+from nbtrack.capture.magics import last_name, parsed
 from nbtrack.capture.metrics import exact_float
 from nbtrack.capture.training import CellTraining, Training
 
@@ -90,13 +90,7 @@ def _given(node: ast.expr, namespace: Mapping[str, object]) -> object:
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-        return Unseen.made_by(_last_name(node.func) if isinstance(node, ast.Call) else "Unseen")
-
-
-def _last_name(function: ast.expr) -> str:
-    if isinstance(function, ast.Attribute):
-        return function.attr
-    return function.id if isinstance(function, ast.Name) else "Unseen"
+        return Unseen.made_by((isinstance(node, ast.Call) and last_name(node.func)) or "Unseen")
 
 
 def _results(

@@ -32,6 +32,13 @@ def parsed(source: str) -> ast.Module:
         return ast.parse(source)
 
 
+def last_name(function: ast.expr) -> str:
+    """What is called, without what it is of: ``read_csv`` of ``pd.read_csv``; empty where it has no name."""
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
 def magic_body(node: ast.expr) -> tuple[list[ast.stmt], list[str]] | None:
     """Return the statements of a transparent magic and the names that the magic itself stores.
 

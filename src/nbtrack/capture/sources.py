@@ -48,9 +48,7 @@ def source_of(function: str, kind: str, args: tuple[Any, ...], named: dict[str, 
     kind
         ``file`` (also of an address or of something in memory), ``sql`` or ``bundled``.
     """
-    from nbtrack.entities.datasets import (
-        DataSource,  # late: the nouns take longer to import than all of capture
-    )
+    from nbtrack.entities.datasets import DataSource  # late: a notebook may never show any data
 
     if kind == "bundled":
         arguments = _arguments(args, named)

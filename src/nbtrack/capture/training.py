@@ -15,12 +15,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from time import perf_counter  # by name: a notebook may put something else into the module
+from types import ModuleType
 from typing import Any, Final
 
 from nbtrack.capture.active_run import ActiveRun
 from nbtrack.capture.estimators import class_name, estimator_params, estimator_title, shape_of
 from nbtrack.capture.fits import Fit, Measured
-from nbtrack.capture.frameworks.patches import Closing, Opening
+from nbtrack.capture.frameworks.patches import Closing, Opening, Patches
 from nbtrack.capture.identity import ByIdentity
 from nbtrack.capture.metrics import exact_float
 from nbtrack.capture.params import loaded
@@ -165,6 +166,11 @@ class Training:
         for variable, value in list(self._namespace.items()):
             if value is function:
                 self.early[variable] = Early(name, opening)
+
+    def watch_function(self, patches: Patches, module: ModuleType, name: str, opening: Opening) -> None:
+        """Watch a function that trains, in its module and by the names that the person bound to it before."""
+        self.found_early(vars(module).get(name), name, patches.guarded(opening))
+        patches.around(module, name, opening)
 
     def trains_early(self, code: str) -> bool:
         """Whether a cell may call a function that trains by a name that is not watched."""

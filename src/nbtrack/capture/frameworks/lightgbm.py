@@ -40,8 +40,7 @@ def observe(module: ModuleType, training: Training, patches: Patches) -> None:
 
     openings: dict[str, Opening] = {"train": train, "cv": cross_validate}
     for name, opening in openings.items():
-        training.found_early(vars(module).get(name), name, patches.guarded(opening))
-        patches.around(module, name, opening)
+        training.watch_function(patches, module, name, opening)
     patches.around(module.Booster, "predict", predict)
     if isinstance(vars(module).get("LGBMModel"), type):  # without scikit-learn there is none
         training.describe(module.LGBMModel, _describe)

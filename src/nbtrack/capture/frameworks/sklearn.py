@@ -35,8 +35,7 @@ def observe(module: ModuleType, training: Training, patches: Patches) -> None:
     else:
         for name in ("cross_val_score", "cross_validate"):
             opening: Opening = partial(_cross_validating, training, name)
-            training.found_early(vars(module).get(name), name, patches.guarded(opening))
-            patches.around(module, name, opening)
+            training.watch_function(patches, module, name, opening)
         training.describe(vars(module)["GridSearchCV"].__mro__[1], _describe_search)
 
 
