@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any, Final
 
 from nbtrack.capture.lineage.kinds import module_of
-from nbtrack.capture.lineage.places import OWN, Places
+from nbtrack.capture.lineage.places import COMPILED, OWN, Places
 
 _MAX_FILES: Final = 500
 _MAX_LISTED: Final = 2_000
@@ -245,6 +245,8 @@ def end(watch: Watch) -> None:
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if event in _EVENTS and _watches:
         try:
+            if event == "open" and type(arguments[0]) is str and arguments[0].endswith(COMPILED):
+                return  # thousands in a cell that imports libraries
             if _is_ours(sys._getframe(1)):
                 return
             thread = threading.get_ident()

@@ -11,7 +11,8 @@ from typing import Final
 
 _NEVER: Final = ("/dev/", "/proc/", "/sys/", "/etc/", "/usr/share/", "/usr/lib/")
 _PACKAGES: Final = re.compile(r"[/\\](?:site-packages|dist-packages|__pycache__)(?:[/\\]|$)")
-_COMPILED: Final = (".pyc", ".pyo", ".so", ".pyd")
+COMPILED: Final = (".pyc", ".pyo", ".so", ".pyd")
+"""Endings of files that only an import reads."""
 _MOST_FOLDERS: Final = 2_000
 OWN: Final = str(Path(__file__).parents[2]) + os.sep
 """The folder of nbtrack itself."""
@@ -61,7 +62,7 @@ class Places:
 
     def resolved(self, path: str) -> str | None:
         """The absolute path of a file that is the notebook's concern, else None."""
-        if path.startswith(_NEVER) or path.endswith(_COMPILED):
+        if path.startswith(_NEVER) or path.endswith(COMPILED):
             return None
         try:
             found = self._real(path)
