@@ -75,6 +75,7 @@ OPERATIONS: dict[str, Operation] = {
         Operation("runs.search", "runs.RunTable"),
         Operation("runs.columns", "columns.RunColumns"),
         Operation("runs.get", "runs.RunDetail"),
+        Operation("runs.outputs", "runs.CellOutputs", many=True),
         Operation("runs.compare", "runs.Comparison"),
         Operation("runs.metric", "runs.MetricSeries"),
         Operation("runs.curve", "columns.MetricCurve"),

@@ -11,7 +11,7 @@ import pytest
 from lab_server import Lab
 from made_up_runs import forests, run, table
 
-RUNS = "**/nbtrack/api/runs**"
+RUNS = "**/nbtrack/api/runs.search**"
 OPEN = "void window.jupyterapp.commands.execute('nbtrack:open')"
 
 

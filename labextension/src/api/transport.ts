@@ -47,7 +47,7 @@ export class HttpTransport implements Transport {
   }
 
   async runs(query: RunQuery, known?: string | null): Promise<{ table: RunTable; mark: string | null } | null> {
-    const response = await this.get('runs', { path: query.path, filter: query.filter, limit: LIMIT }, known);
+    const response = await this.get('runs.search', { path: query.path, filter: query.filter, limit: LIMIT }, known);
     if (response.status === 304) {
       return null;
     }

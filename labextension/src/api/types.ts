@@ -77,6 +77,17 @@ export interface CellExecution {
   peak_memory: number | null;
 }
 
+/**
+ * What one execution of a cell showed: `outputs` are those of nbformat 4.
+ *
+ * `left_out` counts the bytes of those that were too large to go along.
+ */
+export interface CellOutputs {
+  execution: string;
+  outputs: Record<string, unknown>[];
+  left_out: number;
+}
+
 /** The state of the git repository that a run saw: `dirty` is None where it could not be told. */
 export interface Revision {
   commit: string | null;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from nbtrack.entities.datasets import Dataset
 from nbtrack.entities.surroundings import Surroundings
@@ -90,6 +91,18 @@ class CellExecution:
     traceback: str | None = None
     run_id: str | None = None
     peak_memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellOutputs:
+    """What one execution of a cell showed: ``outputs`` are those of nbformat 4.
+
+    ``left_out`` counts the bytes of those that were too large to go along.
+    """
+
+    execution: str
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,15 @@ from nbtrack.analysis.changes import changes
 from nbtrack.analysis.compare import compare, differing_modules
 from nbtrack.analysis.directions import better_when
 from nbtrack.entities.columns import MetricCurve, RunColumns
-from nbtrack.entities.runs import Change, Comparison, MetricSeries, RunDetail, RunOutcome, RunTable
+from nbtrack.entities.runs import (
+    CellOutputs,
+    Change,
+    Comparison,
+    MetricSeries,
+    RunDetail,
+    RunOutcome,
+    RunTable,
+)
 from nbtrack.entities.surroundings import SYSTEM, surroundings_of
 from nbtrack.errors import AmbiguousName, InvalidInput, NotFound
 from nbtrack.store.database import Store
@@ -20,6 +28,8 @@ from nbtrack.store.labels import number_of
 from nbtrack.store.points import encode
 
 MAX_PAGE = 100_000
+MOST_OUTPUT = 4_000_000
+"""Bytes of outputs of one run that go along in an answer; all of them are in its snapshot."""
 _ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]*")
 
 
@@ -207,6 +217,27 @@ class Runs:
             surroundings=surroundings_of(store.facts.of_run(run), store.facts.use(run)),
         )
 
+    def outputs(self, run: str, experiment: str | None = None) -> list[CellOutputs]:
+        """What the cells of a run showed, in their order; an output that is larger than some megabytes is left out.
+
+        Raises
+        ------
+        NotFound
+            If there is no such run.
+        """
+        found, room = [], MOST_OUTPUT
+        for cell in self._store.executions.of_run(self.resolve(run, experiment)):
+            kept, left_out = [], 0
+            for output in self._store.executions.outputs(cell.id):
+                size = len(json.dumps(output))
+                if size <= room:
+                    kept.append(output)
+                    room -= size
+                else:
+                    left_out += size
+            found.append(CellOutputs(execution=cell.id, outputs=kept, left_out=left_out))
+        return found
+
     def compare(self, runs: list[str], experiment: str | None = None) -> Comparison:
         """What differs between two or more runs."""
         if len(runs) < 2:
@@ -220,19 +251,16 @@ class Runs:
     ) -> MetricSeries:
         """One metric of a run: all its points, or about `limit` that look like it (the lowest and highest of stretches).
 
+        Times are only given where no point is left out.
+
         Raises
         ------
         NotFound
             If the run has no such metric.
         """
         identifier = self.resolve(run, experiment)
-        if limit is not None:
-            sample = self._store.metrics.sample(identifier, name, limit)
-            sampled = None if sample is not None else self._sampled(identifier, name)
-            if sampled is not None:  # a few hundred points at most: all of them
-                sample = len(sampled[0]), *sampled[:2]
-            if sample is None:
-                raise self._no_metric(identifier, run, name)
+        sample = None if limit is None else self._store.metrics.sample(identifier, name, limit)
+        if sample is not None and sample[0] > len(sample[1]):
             count, steps, values = sample
             return MetricSeries(run=identifier, name=name, count=count, steps=steps, values=values, times=[])
         series = self._store.metrics.series(identifier, name) or self._sampled(identifier, name)
