@@ -58,6 +58,7 @@ class ProjectModules:
         self._passed: set[str] = set()
         self._specs: dict[str, object] = {}
         self._waiting: dict[str, str] = {}
+        self._state: tuple[int, str | None] = (0, None)
         self._left = TOTAL_LIMIT
         self._environments: dict[Path, bool] = {}
         self.found: dict[str, ProjectModule] = {}
@@ -66,8 +67,11 @@ class ProjectModules:
     def look(self) -> None:
         """See what has been imported since the last time; some microseconds where nothing has."""
         modules = sys.modules
-        for name in modules.keys() - self._passed - self._specs.keys():
-            self._see(name, modules.get(name))
+        state = len(modules), _last(modules)
+        if state != self._state:  # to compare all names takes a part of a millisecond, several times a second
+            self._state = state
+            for name in modules.keys() - self._passed - self._specs.keys():
+                self._see(name, modules.get(name))
         for name, spec in list(self._specs.items()):
             module = modules.get(name)
             if module is not None and _own(module).get("__spec__") is not spec:
@@ -128,6 +132,14 @@ class ProjectModules:
             return ProjectModule(name, path, self._clean(content.decode(errors="replace")))
         except Exception:  # noqa: BLE001 - what cannot be looked through for secrets is not written either
             return ProjectModule(name, path, None, "it could not be looked through for secrets")
+
+
+def _last(modules: dict[str, ModuleType]) -> str | None:
+    """The name that came last; None where another thread is importing just now."""
+    try:
+        return next(reversed(modules), None)
+    except RuntimeError:
+        return None
 
 
 def _own(module: object) -> dict[str, Any]:

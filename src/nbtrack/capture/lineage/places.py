@@ -62,7 +62,7 @@ class Places:
 
     def resolved(self, path: str) -> str | None:
         """The absolute path of a file that is the notebook's concern, else None."""
-        if path.startswith(_NEVER) or path.endswith(COMPILED):
+        if path.startswith(_NEVER) or path.endswith(COMPILED) or _PACKAGES.search(path):
             return None
         try:
             found = self._real(path)
