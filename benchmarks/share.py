@@ -1,6 +1,7 @@
 """The share of foreign notebooks' time that nbtrack takes: ``python benchmarks/share.py [--most 40] [--limit 300]``.
 
-Each notebook runs once, with nbtrack, in a process of its own, while py-spy looks 200 times a second at its threads. counts as nbtrack's where the innermost frame that is no library's is one of its modules, also on its own threads unless they
+Each notebook runs once, with nbtrack, in a process of its own, while py-spy looks 200 times a second at its threads. A look
+counts as nbtrack's where the innermost frame that is no library's is one of its modules, also on its own threads unless they
 wait. One run taken apart says more than two beside each other: the time of the same notebook differs by a tenth, which is
 more than what is looked for. Needs what ``heavy/transparency`` needs, and ``py-spy``.
 """
