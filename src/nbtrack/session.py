@@ -86,6 +86,8 @@ class Session:
         self.thread_run: Callable[[], ActiveRun | None] = lambda: None
         """The run that the calling thread was started for, where that is known."""
         self.experiment_name: Callable[[], str] = lambda: _script_name() or self.folder.name or "script"
+        self.look_beside: Callable[[], None] = lambda: None
+        """What the surface has to look at a few times a second, in the thread beside the person's code."""
         self.last_runs: dict[tuple[str, str], ActiveRun] = {}
         self.problems: list[str] = []
         """What went wrong inside nbtrack, newest last; shown by ``%track``."""
@@ -364,6 +366,7 @@ class Session:
         self.recorder.pending.settle(wait=True)
         self._around.look()
         self.recorder.bulk.bring()
+        self.look_beside()
 
     def save(self) -> None:
         """Write what waits elsewhere, if the store can be written again: whoever asks next finds it in the answer."""

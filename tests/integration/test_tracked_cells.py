@@ -336,7 +336,7 @@ def test_a_broken_hook_never_reaches_the_cell(kernel: Any, folder: Path) -> None
     kernel.run(
         "import nbtrack.ipython.hooks as hooks\n"
         "def explode(*a, **k):\n    raise SystemExit('from a hook')\n"
-        "hooks.CellHooks._end = explode\nhooks.take_snapshot = explode"
+        "hooks.CellHooks._end = explode\nhooks.Saves.take = explode"
     )
     answer = kernel.run("%%track x\nprint('still here')\n41 + 1")
     assert (answer.status, answer.stdout, answer.result, answer.stderr) == ("ok", "still here\n", "42", "")

@@ -787,7 +787,7 @@ def test_a_surface_adds_commands() -> None:
     ("words", "expected"),
     [
         ([""], command_names()),
-        (["c"], ["compare"]),
+        (["c"], ["compare", "checkout"]),
         ([], command_names()),
         (["show", ""], ["forest-2", "forest-1"]),
         (["show", "forest-1"], ["forest-1"]),

@@ -353,12 +353,16 @@ export interface SearchResult {
   waiting: number;
 }
 
+/** Why a snapshot was taken: a run ended, the file was saved, or the kernel ended. */
+export type SnapshotReason = 'run' | 'save' | 'end';
+
 /**
  * The notebook as it was at a moment; `notebook` is nbformat 4 JSON.
  *
- * `origin` says what it was made from: `file+executions` (the saved file, with what was executed since laid
- * over it) or `executions` (no file could be read). `modules` are the sources of the project's modules that had been
- * imported, by their paths from the project's folder.
+ * `origin` says what it was made from: `file` (as it was saved), `file+executions` (the saved file, with what was
+ * executed since laid over it) or `executions` (no file could be read). `run` is the run's name, of a snapshot between
+ * runs its short id. `modules` are the sources of the project's modules that had been imported, by their paths from the
+ * project's folder.
  */
 export interface Snapshot {
   id: string;
@@ -368,6 +372,44 @@ export interface Snapshot {
   taken: string;
   notebook: Record<string, unknown>;
   modules: Record<string, string>;
+}
+
+/**
+ * A notebook's file as it was: `name` is that of the run or the short id, `notebook` the path that it had.
+ *
+ * `notes` are sentences about what of it is not as it was; where there is none, every byte is.
+ */
+export interface SnapshotFile {
+  id: string;
+  name: string;
+  notebook: string | null;
+  text: string;
+  notes: string[];
+}
+
+/**
+ * A snapshot in the history of a notebook.
+ *
+ * `run` and `run_id` are None between runs; `status` and `tags` are the run's. `changed` says in a few words what
+ * differs from the entry before, and is empty where nothing does; `cells` counts the cells.
+ */
+export interface HistoryEntry {
+  id: string;
+  taken: string;
+  reason: SnapshotReason;
+  run: string | null;
+  run_id: string | null;
+  status: string | null;
+  tags: Record<string, string>;
+  cells: number;
+  changed: string;
+}
+
+/** The snapshots of a notebook, newest first; `total` counts also those that are not listed. */
+export interface History {
+  notebook: string | null;
+  entries: HistoryEntry[];
+  total: number;
 }
 
 /** What happened to a cell between two snapshots. */

@@ -51,6 +51,23 @@ def diff_modules(before: Mapping[str, str], after: Mapping[str, str]) -> list[Mo
     ]
 
 
+def outline(diff: NotebookDiff) -> str:
+    """What changed, in a few words: ``2 cells changed, 1 added, outputs of 3``; empty where nothing did."""
+    edited = sum(
+        cell.kind is CellChangeKind.CHANGED and (cell.source_changed or not cell.outputs_changed)
+        for cell in diff.cells
+    )
+    outputs = sum(
+        cell.kind is CellChangeKind.CHANGED and not cell.source_changed and cell.outputs_changed
+        for cell in diff.cells
+    )
+    counts = [(edited, "edited")]
+    for kind in (CellChangeKind.ADDED, CellChangeKind.REMOVED, CellChangeKind.MOVED):
+        counts.append((sum(cell.kind is kind for cell in diff.cells), kind.value))
+    said = [f"{count:,} {word}" for count, word in counts if count]
+    return ", ".join([*said, *([f"outputs of {outputs:,}"] if outputs else [])])
+
+
 def _cells(notebook: Mapping[str, Any]) -> list[Cell]:
     cells = notebook.get("cells")
     return [cell for cell in cells if isinstance(cell, dict)] if isinstance(cells, list) else []

@@ -16,6 +16,7 @@ from nbtrack.entities.runs import CellExecution
 Executed = tuple[CellExecution, list[dict[str, Any]]]
 """An execution with its outputs (nbformat 4)."""
 
+FROM_SAVE = "file"
 FROM_FILE = "file+executions"
 FROM_EXECUTIONS = "executions"
 
@@ -23,7 +24,7 @@ FROM_EXECUTIONS = "executions"
 def source_text(cell: dict[str, Any]) -> str:
     """The source of a cell; nbformat allows a text or a list of lines."""
     source = cell.get("source", "")
-    return "".join(source) if isinstance(source, list) else str(source)
+    return "".join(map(str, source)) if isinstance(source, list) else str(source)
 
 
 def lay_over(saved: dict[str, Any] | None, executions: Sequence[Executed]) -> tuple[dict[str, Any], str]:
@@ -46,7 +47,14 @@ def lay_over(saved: dict[str, Any] | None, executions: Sequence[Executed]) -> tu
     """
     usable = saved is not None and saved.get("nbformat") == 4 and isinstance(saved.get("cells"), list)
     notebook = copy.deepcopy(saved) if usable and saved is not None else _empty()
-    cells = [_joined(cell) for cell in notebook["cells"] if isinstance(cell, dict)]
+    notebook["cells"] = cells = [joined(cell) for cell in notebook["cells"] if isinstance(cell, dict)]
+    lay_cells(cells, executions)
+    _name_cells(notebook)
+    return notebook, FROM_FILE if usable else FROM_EXECUTIONS
+
+
+def lay_cells(cells: list[dict[str, Any]], executions: Sequence[Executed]) -> None:
+    """Write what was executed into `cells`, whose texts are `joined`; a cell that is not among them is put in."""
     claimed: set[int] = set()
     place = -1
     for execution, outputs in executions:
@@ -56,9 +64,6 @@ def lay_over(saved: dict[str, Any] | None, executions: Sequence[Executed]) -> tu
         cell["source"] = execution.source
         cell["outputs"] = outputs
         cell["execution_count"] = execution.execution_count
-    notebook["cells"] = cells
-    _name_cells(notebook)
-    return notebook, FROM_FILE if usable else FROM_EXECUTIONS
 
 
 def needed_executions(
@@ -90,14 +95,19 @@ def needed_executions(
     return whole, source
 
 
-def _joined(cell: dict[str, Any]) -> dict[str, Any]:
+def joined(cell: dict[str, Any]) -> dict[str, Any]:
     """The cell with its texts whole: files hold them as lists of lines, kernels send them as one."""
     cell["source"] = source_text(cell)
-    for output in cell.get("outputs") or []:
+    outputs = cell.get("outputs")
+    for output in outputs if isinstance(outputs, list) else []:
+        if not isinstance(output, dict):
+            continue
         if isinstance(output.get("text"), list):
-            output["text"] = "".join(output["text"])
+            output["text"] = "".join(map(str, output["text"]))
         data = output.get("data")
-        for kind, content in (data if isinstance(data, dict) else {}).items():
+        if not isinstance(data, dict):
+            continue
+        for kind, content in data.items():
             if isinstance(content, list) and all(isinstance(line, str) for line in content):
                 data[kind] = "".join(content)
     return cell

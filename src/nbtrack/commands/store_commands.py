@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import click
 
-from nbtrack.analysis.diff import diff_modules, diff_notebooks
 from nbtrack.commands.answers import answer as _answer
 from nbtrack.commands.answers import as_json as _as_json
 from nbtrack.commands.answers import in_experiment as _in_experiment
@@ -18,6 +17,7 @@ from nbtrack.commands.curation_commands import CURATION_COMMANDS
 from nbtrack.commands.data_commands import data
 from nbtrack.commands.grammar import Asking, Command, Tree
 from nbtrack.commands.health_commands import doctor, repair, verify
+from nbtrack.commands.history_commands import HISTORY_COMMANDS
 from nbtrack.commands.lineage_commands import LINEAGE_COMMANDS
 from nbtrack.commands.search_commands import search
 from nbtrack.commands.sharing import backup, export, merge
@@ -25,7 +25,6 @@ from nbtrack.commands.trash_commands import TRASH_COMMANDS
 from nbtrack.entities.graphs import Verdict
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.runs import Comparison, RunDetail, RunTable
-from nbtrack.entities.snapshots import Snapshot
 from nbtrack.operations import to_json, to_plain
 from nbtrack.render.views import View
 
@@ -65,7 +64,7 @@ def command_tree() -> Tree:
         search,
         show,
         compare,
-        diff,
+        *HISTORY_COMMANDS,
         *LINEAGE_COMMANDS,
         data,
         register,
@@ -178,34 +177,6 @@ def compare(asking: Asking, names: tuple[str, ...], experiment: str | None, as_j
     where = experiment or asking.experiment
     comparison: Comparison = asking.proxy.ask("runs.compare", runs=list(names), experiment=where)
     return _answer("comparison", comparison, as_json)
-
-
-@click.command(
-    cls=Command,
-    completes=("run", "run"),
-    examples=("diff forest-1 forest-3", "diff forest-1 forest-3 --nbdime"),
-)
-@click.argument("base", metavar="RUN")
-@click.argument("head", metavar="RUN")
-@_in_experiment
-@click.option("--nbdime", "as_nbdime", is_flag=True, help="Answer as JSON in nbdime's diff format.")
-@_as_json
-@click.pass_obj
-def diff(
-    asking: Asking, base: str, head: str, experiment: str | None, as_nbdime: bool, as_json: bool
-) -> View:
-    """Show how the notebook differs from one run to another, cell by cell, and the modules that it imported."""
-    where = experiment or asking.experiment
-    old: Snapshot = asking.proxy.ask("snapshots.get", run=base, experiment=where)
-    new: Snapshot = asking.proxy.ask("snapshots.get", run=head, experiment=where)
-    modules = diff_modules(old.modules, new.modules)
-    found = diff_notebooks(old.notebook, new.notebook, base=base, head=head, modules=modules)
-    if as_nbdime:
-        from nbtrack.analysis.nbdime_format import nbdime_format
-
-        written = nbdime_format(old.notebook, new.notebook, found)
-        return View(kind="json", content=to_json(written, indent=2))
-    return _answer("diff", found, as_json)
 
 
 @click.command(

@@ -84,13 +84,14 @@ class ArtifactDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotDocument:
-    """A snapshot of the notebook; ``file`` is the digest of the saved notebook."""
+    """A snapshot of the notebook; ``file`` is the digest of the saved notebook. ``saved`` came with the format 3."""
 
     id: str
     process: str
     notebook: str | None
     taken: int
     file: str | None
+    saved: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

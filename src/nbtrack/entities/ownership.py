@@ -44,9 +44,10 @@ class Curated:
 class Collection:
     """What collecting removed for good, or (``dry_run``) would remove.
 
-    ``models`` are model files of runs that stay; ``executions`` those of no run, and of removed ones; ``files`` are
-    leftovers of interrupted writes. ``size`` is what blobs and files took; ``unused`` is room inside the database that
-    is used again first. ``kept`` says in sentences what stays in the trash though it is old enough.
+    ``models`` are model files of runs that stay; ``executions`` those of no run, and of removed ones; ``saves`` are files of
+    notebooks that were saved between runs; ``files`` are leftovers of interrupted writes. ``size`` is what blobs and files
+    took; ``unused`` is room inside the database that is used again first. ``kept`` says in sentences what stays in the trash
+    though it is old enough.
     """
 
     dry_run: bool
@@ -54,6 +55,7 @@ class Collection:
     versions: int = 0
     models: int = 0
     executions: int = 0
+    saves: int = 0
     blobs: int = 0
     files: int = 0
     size: int = 0

@@ -216,7 +216,7 @@ class CellTraced:
 class SnapshotTaken:
     """The notebook as a run left it: ``file`` is a copy of the saved notebook, None where none could be read.
 
-    ``checksum`` is the CRC-32 of the file.
+    ``checksum`` is the CRC-32 of the file, ``saved`` the moment (ns) when it was saved.
     """
 
     snapshot: str
@@ -226,6 +226,24 @@ class SnapshotTaken:
     notebook: str | None = None
     file: str | None = None
     checksum: int | None = None
+    saved: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotebookSaved:
+    """The notebook's file between runs: ``reason`` is ``save`` where it was seen to be saved, ``end`` at the kernel's end.
+
+    The other fields are those of `SnapshotTaken`.
+    """
+
+    snapshot: str
+    process: str
+    time: int
+    notebook: str
+    file: str
+    checksum: int
+    saved: int
+    reason: str = "save"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +291,7 @@ Record = (
     | CellExecuted
     | CellTraced
     | SnapshotTaken
+    | NotebookSaved
     | RunNoted
     | RunEnded
     | ProcessEnded

@@ -7,13 +7,22 @@ from enum import StrEnum
 from typing import Any
 
 
+class SnapshotReason(StrEnum):
+    """Why a snapshot was taken: a run ended, the file was saved, or the kernel ended."""
+
+    RUN = "run"
+    SAVE = "save"
+    END = "end"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """The notebook as it was at a moment; ``notebook`` is nbformat 4 JSON.
 
-    ``origin`` says what it was made from: ``file+executions`` (the saved file, with what was executed since laid
-    over it) or ``executions`` (no file could be read). ``modules`` are the sources of the project's modules that had been
-    imported, by their paths from the project's folder.
+    ``origin`` says what it was made from: ``file`` (as it was saved), ``file+executions`` (the saved file, with what was
+    executed since laid over it) or ``executions`` (no file could be read). ``run`` is the run's name, of a snapshot between
+    runs its short id. ``modules`` are the sources of the project's modules that had been imported, by their paths from the
+    project's folder.
     """
 
     id: str
@@ -23,6 +32,48 @@ class Snapshot:
     taken: str
     notebook: dict[str, Any]
     modules: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotFile:
+    """A notebook's file as it was: ``name`` is that of the run or the short id, ``notebook`` the path that it had.
+
+    ``notes`` are sentences about what of it is not as it was; where there is none, every byte is.
+    """
+
+    id: str
+    name: str
+    notebook: str | None
+    text: str
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """A snapshot in the history of a notebook.
+
+    ``run`` and ``run_id`` are None between runs; ``status`` and ``tags`` are the run's. ``changed`` says in a few words what
+    differs from the entry before, and is empty where nothing does; ``cells`` counts the cells.
+    """
+
+    id: str
+    taken: str
+    reason: SnapshotReason
+    run: str | None = None
+    run_id: str | None = None
+    status: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    cells: int = 0
+    changed: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The snapshots of a notebook, newest first; ``total`` counts also those that are not listed."""
+
+    notebook: str | None
+    entries: list[HistoryEntry]
+    total: int
 
 
 class CellChangeKind(StrEnum):

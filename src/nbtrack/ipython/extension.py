@@ -87,6 +87,7 @@ class Extension:
             atexit.unregister(self.hooks.close)
             if self.hooks.bracket is not None:
                 self.hooks.session.recorder.end_run(self.hooks.bracket)
+            self.hooks.saves.end()
             end_session()
         for configurable in (self.traits, self.magics):
             if configurable in shell.configurables:

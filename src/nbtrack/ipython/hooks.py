@@ -22,9 +22,10 @@ from nbtrack.ipython.executions import Execution, Executions, Frame
 from nbtrack.ipython.guard import guarded
 from nbtrack.ipython.header import DEFAULT_NAME, HeaderTransformer, RunRequest, find_header, parse_request
 from nbtrack.ipython.line import show_line, show_problem
-from nbtrack.ipython.notebook import notebook_path, take_snapshot
+from nbtrack.ipython.notebook import notebook_path
 from nbtrack.ipython.outputs import OutputCollector, cell_end, cell_error
 from nbtrack.ipython.own_path import OwnPath
+from nbtrack.ipython.saves import Saves
 from nbtrack.ipython.threads import CellThreads
 from nbtrack.ipython.tracing import Tracing
 from nbtrack.ipython.trained_cells import TrainedCells
@@ -57,6 +58,8 @@ class CellHooks:
         self._threads = CellThreads()
         self._tracing = Tracing(shell, session, self._note_failure)
         self.place = StorePlace(session)
+        self.saves = Saves(session)
+        session.look_beside = self.saves.look
         self.left_runs: LeftRuns | None = None
         session.thread_run = self._threads.run
         session.open_run = self._open_run
@@ -159,6 +162,7 @@ class CellHooks:
             # The servers were asked when the extension was loaded; again only when the file was renamed since.
             renamed = self.notebook is not None
             self.notebook = notebook_path(self.shell.user_ns, cell_id, ask_servers=renamed)
+        self.saves.notebook = self.notebook
         start = CellStart(
             source=source, code=code, namespace=self.shell.user_ns, cell_id=cell_id, notebook=self.notebook
         )
@@ -294,7 +298,7 @@ class CellHooks:
             self.trained.give(frame)
         finally:
             if run is not None and frame.ends_run:
-                take_snapshot(session, run, self.notebook)
+                self.saves.take(run, self.notebook)
                 status = {"ok": "finished", "error": "failed"}.get(end.outcome, end.outcome)
                 session.recorder.end_run(run, status, end.traceback)
                 if session.run is run:
@@ -357,6 +361,7 @@ class CellHooks:
         if self.bracket is not None:
             self.session.recorder.note(self.bracket, "it was open when its kernel ended")
             self.session.recorder.end_run(self.bracket, "interrupted")
+        self.saves.end()
 
     # What the magics ask
 

@@ -1,25 +1,15 @@
-"""Which notebook this kernel belongs to, as far as it can be told, and a copy of it as it is now."""
+"""Which notebook this kernel belongs to, as far as it can be told."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from nbtrack.capture.active_run import ActiveRun
-from nbtrack.clock import now_ns
-from nbtrack.entities import records
-from nbtrack.entities.ids import new_id
-from nbtrack.session import Session
-
 _TIMEOUT = 0.5
-
-SNAPSHOT_LIMIT = 200_000_000
-"""A notebook file of more bytes than this is not copied; the snapshot is made from the executions."""
 
 
 def notebook_path(
@@ -72,33 +62,3 @@ def _ask_servers() -> str | None:
                     path = Path(server["root_dir"]) / session["path"]
                     return str(path) if path.is_file() else None
     return None
-
-
-def take_snapshot(session: Session, run: ActiveRun, notebook: str | None) -> None:
-    """Keep the notebook as it is now; the keeper lays over it what was executed."""
-    if not session.settings["snapshot"]:
-        return
-    file = checksum = None
-    if notebook is not None:
-        target = session.recorder.incoming / new_id()
-        try:
-            if Path(notebook).stat().st_size <= SNAPSHOT_LIMIT:
-                content = session.redaction.redactor.notebook(Path(notebook).read_bytes())
-                target.touch(mode=0o600)
-                target.write_bytes(content)
-                checksum = zlib.crc32(content)
-                file = target.name
-        except OSError:  # then the snapshot is made of what was executed
-            with contextlib.suppress(OSError):
-                target.unlink(missing_ok=True)
-    session.append(
-        records.SnapshotTaken(
-            snapshot=new_id(),
-            run=run.id,
-            process=session.process,
-            time=now_ns(),
-            notebook=notebook,
-            file=file,
-            checksum=checksum,
-        )
-    )

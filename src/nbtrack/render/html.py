@@ -12,7 +12,7 @@ from nbtrack.entities.ownership import Collection, Trash, Usage
 from nbtrack.entities.profiles import RunData
 from nbtrack.entities.runs import Comparison, Difference, RunDetail, RunStatus, RunTable
 from nbtrack.entities.search import SearchResult
-from nbtrack.entities.snapshots import NotebookDiff
+from nbtrack.entities.snapshots import History, NotebookDiff
 from nbtrack.entities.stores import StoreStatus
 from nbtrack.render.characters import visible
 from nbtrack.render.data import data_html, data_text
@@ -29,6 +29,7 @@ from nbtrack.render.facts import (
 )
 from nbtrack.render.grid import Column, folded_line, grid
 from nbtrack.render.health import repair_sentences, verification_facts, verification_sentences
+from nbtrack.render.history import history_columns, history_title
 from nbtrack.render.html_source import bdi, diff_html, fold, source_change, source_html
 from nbtrack.render.lineage import (
     graph_lines,
@@ -76,6 +77,8 @@ def _body(content: object) -> str:
             return _comparison(content)
         case NotebookDiff():
             return diff_html(content)
+        case History():
+            return heading(history_title(content)) + _table(history_columns(content))
         case SearchResult():
             return search_html(content)
         case ModelVersion():

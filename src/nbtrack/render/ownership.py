@@ -74,6 +74,7 @@ def collection_facts(collection: Collection) -> Facts:
         ("model versions", collection.versions, ""),
         ("model files", collection.models, " of runs that stay"),
         ("executions", collection.executions, ""),
+        ("saves of notebooks", collection.saves, ""),
         ("pieces of content", collection.blobs, ""),
         ("leftover files", collection.files, " of writes that were cut off"),
     ]

@@ -13,7 +13,7 @@ from nbtrack.entities.ownership import Collection, Trash, Usage
 from nbtrack.entities.profiles import RunData
 from nbtrack.entities.runs import Comparison, Difference, RunDetail, RunStatus, RunTable
 from nbtrack.entities.search import SearchResult
-from nbtrack.entities.snapshots import NotebookDiff
+from nbtrack.entities.snapshots import History, NotebookDiff
 from nbtrack.entities.stores import StoreStatus
 from nbtrack.render.characters import visible
 from nbtrack.render.data import data_lines, data_text
@@ -29,6 +29,7 @@ from nbtrack.render.facts import (
 )
 from nbtrack.render.grid import Column, folded_line, grid
 from nbtrack.render.health import repair_sentences, verification_facts, verification_sentences
+from nbtrack.render.history import history_columns, history_title
 from nbtrack.render.lineage import graph_lines, replay_lines, slice_lines, stale_lines, styled, verdict_lines
 from nbtrack.render.numbers import number, size, value, when
 from nbtrack.render.ownership import collection_facts, collection_title, trash_columns
@@ -82,6 +83,9 @@ def _lines(content: object, width: int, now: datetime | None) -> list[Text]:
             return data_lines(content, width)
         case NotebookDiff():
             return diff_lines(content)
+        case History():
+            table = ruled(columns_that_fit(history_columns(content, now), width)[0])
+            return [heading(history_title(content)), *table]
         case SearchResult():
             return search_lines(content, now)
         case ModelVersion():

@@ -12,7 +12,7 @@ from nbtrack.entities.ownership import Collection, Trash, Usage
 from nbtrack.entities.profiles import RunData
 from nbtrack.entities.runs import Comparison, RunDetail, RunTable
 from nbtrack.entities.search import SearchResult
-from nbtrack.entities.snapshots import NotebookDiff
+from nbtrack.entities.snapshots import History, NotebookDiff
 from nbtrack.entities.stores import StoreStatus
 
 Shown: TypeAlias = (
@@ -21,6 +21,7 @@ Shown: TypeAlias = (
     | RunData
     | Comparison
     | NotebookDiff
+    | History
     | SearchResult
     | ModelVersion
     | list[RegisteredModel]
@@ -42,11 +43,11 @@ Shown: TypeAlias = (
 class View:
     """One answer of the command tree.
 
-    ``kind`` is ``runs``, ``run``, ``data``, ``comparison``, ``diff``, ``search``, ``model``, ``models``, ``status``,
-    ``trash``, ``collection``, ``usage``, ``verification``, ``repair``, ``lineage``, ``slice``, ``stale``, ``replay``,
-    ``text`` (help and sentences) or ``json`` (the content is JSON text, to be printed as it is). Each of ``hints`` is
-    a line that says what to do next. ``exit_status`` is that of the command in a terminal. ``verdict`` belongs to a
-    run.
+    ``kind`` is ``runs``, ``run``, ``data``, ``comparison``, ``diff``, ``history``, ``search``, ``model``, ``models``,
+    ``status``, ``trash``, ``collection``, ``usage``, ``verification``, ``repair``, ``lineage``, ``slice``, ``stale``,
+    ``replay``, ``text`` (help and sentences) or ``json`` (the content is JSON text, to be printed as it is). Each of
+    ``hints`` is a line that says what to do next. ``exit_status`` is that of the command in a terminal. ``verdict`` belongs
+    to a run.
     """
 
     kind: str

@@ -150,6 +150,7 @@ def _check_run(look: _Look, run: RunDocument, points: bytes) -> None:
         _require(_is_id(snapshot.id), f"{of} has a snapshot without an id")
         _require(0 < len(snapshot.process) <= 200, f"{of} has a snapshot of no process")
         _check_time(snapshot.taken, of)
+        _check_time(snapshot.saved, of)
     _check_surroundings(of, run)
     if run.environment:
         known = look.environments.setdefault(run.environment.id, run.environment)

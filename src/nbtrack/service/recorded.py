@@ -72,6 +72,7 @@ class Recorded:
             records.CellExecuted: self._cell,
             records.CellTraced: lambda record: store.executions.add_trace(record),
             records.SnapshotTaken: self._snapshot,
+            records.NotebookSaved: self._save,
             records.RunNoted: lambda record: store.runs.add_note(record.run, record.note),
             records.RunEnded: lambda record: store.runs.end(record),
             records.ProcessEnded: lambda record: store.journals.end_process(record.process, record.time),
@@ -253,6 +254,11 @@ class Recorded:
                     record.run, f"The notebook's file {trouble}; the snapshot is what was executed."
                 )
         self._store.executions.add_snapshot(record, digest)
+
+    def _save(self, record: records.NotebookSaved) -> None:
+        path, _ = self._incoming(record.file, checksum=record.checksum)
+        if path is not None:  # else a power cut has taken it; the next save comes
+            self._store.saves.add(record, self._store.blobs.adopt(path))
 
     def _series(self, record: records.SeriesLogged) -> None:
         size = record.count * (16 if record.steps else 8)

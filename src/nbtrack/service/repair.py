@@ -187,6 +187,7 @@ class _Repair:
         connection.execute("UPDATE artifacts SET digest = NULL, note = ? WHERE digest = ?", (LOST, digest))
         connection.execute("UPDATE executions SET outputs = NULL WHERE outputs = ?", (digest,))
         connection.execute("UPDATE snapshots SET file = NULL WHERE file = ?", (digest,))
+        connection.execute("UPDATE saves SET file = NULL WHERE file = ?", (digest,))
         connection.execute("UPDATE facts SET digest = NULL WHERE digest = ?", (digest,))
         for table, column, instead in (
             ("executions", "source", LOST_SOURCE),

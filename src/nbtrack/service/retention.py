@@ -49,6 +49,7 @@ class _Tally:
     versions: int = 0
     models: int = 0
     executions: int = 0
+    saves: int = 0
     blobs: int = 0
     files: int = 0
     size: int = 0
@@ -161,6 +162,9 @@ class Collector:
             with self._slice(rules):
                 self._thin_models(rules, tally, now)
             yield
+        with self._slice(rules):
+            tally.saves += self._retention.forget_saves(rules.executions)
+        yield
         yield from self._forget_executions(rules, tally, now)
         with self._slice(rules):
             self._retention.forget_environments()
@@ -175,7 +179,15 @@ class Collector:
         else:
             yield from self._remove_blobs(rules, tally)
             yield from self._remove_strays(rules, tally)
-        if tally.versions or tally.runs or tally.models or tally.executions or tally.blobs or tally.files:
+        if (
+            tally.versions
+            or tally.runs
+            or tally.models
+            or tally.executions
+            or tally.saves
+            or tally.blobs
+            or tally.files
+        ):
             with self._slice(rules):
                 numbers = {"blobs": tally.blobs, "files": tally.files, "size": tally.size}
                 self._store.audit.append(now, user_name(), "store.collected", numbers)

@@ -32,6 +32,7 @@ _REFERENCES = (
     ("the source of the execution", "SELECT id, source FROM executions"),
     ("the outputs of the execution", "SELECT id, outputs FROM executions WHERE outputs IS NOT NULL"),
     ("the notebook of the snapshot", "SELECT id, file FROM snapshots WHERE file IS NOT NULL"),
+    ("the saved notebook", "SELECT id, file FROM saves WHERE file IS NOT NULL"),
     ("the source of the module or diff", "SELECT name, digest FROM facts WHERE digest IS NOT NULL"),
     ("the interpreter of the environment", "SELECT id, interpreter FROM environments"),
     ("the packages of the environment", "SELECT id, packages FROM environments"),

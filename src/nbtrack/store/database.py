@@ -29,6 +29,7 @@ from nbtrack.store.origins import Origins
 from nbtrack.store.processes import is_alive
 from nbtrack.store.profiles import Profiles
 from nbtrack.store.runs import Runs
+from nbtrack.store.saves import Saves
 from nbtrack.store.search import Search
 from nbtrack.store.surroundings import file_system, is_of_a_network
 from nbtrack.store.trash import Trash
@@ -55,6 +56,7 @@ class Store:
         self.artifacts = Artifacts(self.connection)
         self.profiles = Profiles(self.connection)
         self.executions = Executions(self.connection, self.blobs)
+        self.saves = Saves(self.connection)
         self.facts = Facts(self.connection)
         self.models = Models(self.connection, self.metrics)
         self.trash = Trash(self.connection)

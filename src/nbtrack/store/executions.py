@@ -27,14 +27,19 @@ _COLUMNS = "id, cell_id, execution_count, source, started, duration, outcome, tr
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRecord:
-    """What the store keeps of a snapshot; ``file`` is the digest of the saved notebook."""
+    """What the store keeps of a snapshot; ``file`` is the digest of the saved notebook, ``run`` None between runs.
+
+    ``saved`` is when the file was saved (ns), if that is known; ``reason`` is ``run``, ``save`` or ``end``.
+    """
 
     id: str
-    run: str
+    run: str | None
     process: str
     notebook: str | None
     taken: int
     file: str | None
+    saved: int | None
+    reason: str = "run"
 
 
 class Executions:
@@ -172,16 +177,34 @@ class Executions:
         )
         return [digest for (digest,) in rows]
 
-    def until(self, process: str, moment: int) -> list[tuple[CellExecution, list[dict[str, Any]]]]:
-        """The executions of a process that had begun at `moment` (ns), in their order, with their outputs."""
+    def until(
+        self, process: str, moment: int, since: int | None = None, run: str | None = None
+    ) -> list[tuple[CellExecution, list[dict[str, Any]]]]:
+        """The executions of a process that had begun at `moment` (ns), in their order, with their outputs.
+
+        Parameters
+        ----------
+        since
+            Only those that had not ended before this moment (ns), and those of `run`.
+        """
         rows: list[Any] = self._connection.execute(
-            f"SELECT {_COLUMNS}, outputs FROM executions WHERE process = ? AND started <= ? ORDER BY started, id",
-            (process, moment),
+            f"SELECT {_COLUMNS}, outputs FROM executions WHERE process = ?1 AND started <= ?2"
+            " AND (?3 IS NULL OR started + duration * 1e9 >= ?3 OR run_id = ?4) ORDER BY started, id",
+            (process, moment, since, run),
         ).fetchall()
         return [
             (self._entity(row), load(self._blobs.get(outputs).decode()) if outputs else [])
             for *row, outputs in rows
         ]
+
+    def ended_before(self, process: str, moment: int, limit: int) -> list[tuple[str | None, str]]:
+        """Cell id and source of the last executions of a process that had ended at a moment (ns)."""
+        rows: list[Any] = self._connection.execute(
+            "SELECT cell_id, source FROM executions WHERE process = ? AND started + duration * 1e9 < ?"
+            " ORDER BY started DESC LIMIT ?",
+            (process, moment, limit),
+        ).fetchall()
+        return [(cell, self._blobs.get(source).decode()) for cell, source in rows]
 
     def count(self) -> int:
         """How many executions are remembered."""
@@ -191,15 +214,16 @@ class Executions:
     def add_snapshot(self, record: SnapshotTaken, file: str | None) -> None:
         """Add a snapshot; `file` is the digest of the saved notebook."""
         self._connection.execute(
-            "INSERT OR IGNORE INTO snapshots (id, run_id, process, notebook, taken, file) VALUES (?, ?, ?, ?, ?, ?)",
-            (record.snapshot, record.run, record.process, record.notebook, record.time, file),
+            "INSERT OR IGNORE INTO snapshots (id, run_id, process, notebook, taken, file, saved)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (record.snapshot, record.run, record.process, record.notebook, record.time, file, record.saved),
         )
 
     def snapshot_of(self, run: str) -> SnapshotRecord | None:
         """The last snapshot of a run."""
         row = next(
             self._connection.execute(
-                "SELECT id, run_id, process, notebook, taken, file FROM snapshots WHERE run_id = ?"
+                "SELECT id, run_id, process, notebook, taken, file, saved FROM snapshots WHERE run_id = ?"
                 " ORDER BY taken DESC LIMIT 1",
                 (run,),
             ),

@@ -16,6 +16,7 @@ from nbtrack.store.facts import FACT_KEYS, FACTS
 from nbtrack.store.foundation import FOUNDATION
 from nbtrack.store.origins import ORIGINS
 from nbtrack.store.profiles import DATA
+from nbtrack.store.saves import HISTORY
 from nbtrack.store.search_schema import SEARCH
 
 Step = str | Callable[[apsw.Connection], None]
@@ -38,6 +39,7 @@ MIGRATIONS: list[tuple[str, Step]] = [
     ("0010_facts", FACTS),
     ("0011_data", DATA),
     ("0012_fact_keys", FACT_KEYS),
+    ("0013_history", HISTORY),
 ]
 
 

@@ -37,6 +37,7 @@ REFERENCES = (
     Reference("model_versions", "digest", "'registered model'", deleted="deleted"),
     Reference("artifacts", "digest", "kind"),
     Reference("snapshots", "file", "'notebook'"),
+    Reference("saves", "file", "'notebook'", run="NULL", deleted="NULL", cell="NULL"),
     Reference("executions", "outputs", "'outputs'", cell=_CELL),
     Reference("executions", "source", "'source'", cell=_CELL),
     Reference("facts", "digest", "kind", run="NULL", deleted="NULL", cell="NULL"),

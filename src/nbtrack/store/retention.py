@@ -124,9 +124,18 @@ class Retention:
         return [(run, cell, start, bool(may), bool(free)) for run, cell, start, may, free in rows]
 
     def snapshot_moments(self, process: str) -> list[int]:
-        """When each snapshot of a process was taken."""
-        rows = self._all("SELECT taken FROM snapshots WHERE process = ?", (process,))
+        """When each snapshot of a process was taken that is made of what was executed."""
+        rows = self._all(
+            "SELECT taken FROM snapshots WHERE process = ?1"
+            " UNION ALL SELECT taken FROM saves WHERE process = ?1 AND reason = 'end'",
+            (process,),
+        )
         return [taken for (taken,) in rows]
+
+    def forget_saves(self, until: int) -> int:
+        """Remove the files that were saved between runs before a moment (ns); how many there were."""
+        self._orphan("SELECT file FROM saves WHERE taken < ?", (until,))
+        return self._change("DELETE FROM saves WHERE taken < ?", (until,))
 
     def forget_executions(self, executions: Iterable[str]) -> int:
         """Remove executions (by id); how many there were."""

@@ -87,9 +87,12 @@ class RunDocuments:
                 )
             },
             snapshots=[
-                SnapshotDocument(id=identity, process=process, notebook=notebook, taken=taken, file=file)
-                for identity, process, notebook, taken, file in self._all(
-                    "SELECT id, process, notebook, taken, file FROM snapshots WHERE run_id = ? ORDER BY taken, id",
+                SnapshotDocument(
+                    id=identity, process=process, notebook=notebook, taken=taken, file=file, saved=saved
+                )
+                for identity, process, notebook, taken, file, saved in self._all(
+                    "SELECT id, process, notebook, taken, file, saved FROM snapshots WHERE run_id = ?"
+                    " ORDER BY taken, id",
                     (run,),
                 )
             ],
@@ -277,6 +280,7 @@ class RunDocuments:
                 process=snapshot.process,
                 notebook=snapshot.notebook,
                 time=snapshot.taken,
+                saved=snapshot.saved,
             )
             self._executions.add_snapshot(taken, snapshot.file)
         self._update_surroundings(document)
