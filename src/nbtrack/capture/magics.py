@@ -14,7 +14,7 @@ from typing import Any, Final
 TRANSPARENT_MAGICS: Final = frozenset({"time", "capture", "track"})
 """Cell magics whose body is the cell."""
 
-_LINE: Final = re.compile(r"^(\s*)(?:[\w.,\s]+=\s*)?[%!].*$", re.MULTILINE)
+_LINE: Final = r"(?m)^(\s*)(?:[\w.,\s]+=\s*)?[%!].*$"
 # What the parser itself may warn of: "\d" in a text, "1if x else 2", and since 3.14 a return in `finally`
 _MAY_WARN: Final = re.compile(r"\\|[0-9a-fA-FjJ_.](?:and|else|for|if|in|is|not|or)\b|\bfinally\b")
 
@@ -74,7 +74,7 @@ def _body(name: str, line: str, body: str) -> tuple[list[ast.stmt], list[str]] |
         try:
             statements = parsed(body).body
         except SyntaxError:
-            statements = parsed(_LINE.sub(r"\1pass", body)).body
+            statements = parsed(re.sub(_LINE, r"\1pass", body)).body
     output = line.split()[-1:]
     if name == "capture" and output and output[0].isidentifier():
         stored = [*stored, output[0]]

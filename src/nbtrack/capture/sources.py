@@ -33,8 +33,8 @@ _PLACES: Final = (
 
 _MOST: Final = 4_000  # characters of a path or an address
 _PARTS: Final = 200
-_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-_SECRET: Final = re.compile(r"token|key|sig|secret|passw|auth|cred", re.IGNORECASE)
+_ADDRESS: Final = r"[A-Za-z][A-Za-z0-9+.-]+://"
+_SECRET: Final = r"(?i)token|key|sig|secret|passw|auth|cred"
 _NAMED_TYPES: Final = (str, int, float, bool)
 
 
@@ -73,7 +73,7 @@ def source_of(function: str, kind: str, args: tuple[Any, ...], named: dict[str, 
     place = place_of(given)
     if place is None:
         return DataSource(kind="memory", function=function)
-    if _ADDRESS.match(place):
+    if re.match(_ADDRESS, place):
         return DataSource(kind="url", function=function, place=clean_address(place))
     try:
         path = os.path.abspath(place)  # noqa: PTH100 - as the library does; a path need not exist
@@ -117,7 +117,7 @@ def clean_address(address: str) -> str:
         parts = urlsplit(address)
         host = parts.netloc.rpartition("@")[2]
         pairs = parse_qsl(parts.query, keep_blank_values=True)
-        hidden = [(name, "…" if _SECRET.search(name) else value) for name, value in pairs]
+        hidden = [(name, "…" if re.search(_SECRET, name) else value) for name, value in pairs]
         query = parts.query if hidden == pairs else urlencode(hidden, safe="…/:,")
         return urlunsplit((parts.scheme, host, parts.path, query, ""))
     except ValueError:
@@ -128,7 +128,7 @@ def _database(connection: Any) -> str | None:
     """What a connection leads to, as far as that can be told without asking it."""
     kind = type(connection)
     if kind is str:
-        return clean_address(connection) if _ADDRESS.match(connection) else connection[:_MOST]
+        return clean_address(connection) if re.match(_ADDRESS, connection) else connection[:_MOST]
     engine = loaded("sqlalchemy.engine.base", "Engine")
     if kind is loaded("sqlalchemy.engine.base", "Connection"):
         connection = connection.engine

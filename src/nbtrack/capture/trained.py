@@ -24,7 +24,7 @@ MOST_CURVES: Final = 50
 """Fits of one cell whose own metrics and curves are the run's; those of further ones are in the list of fits."""
 
 # A name in a cell without a header counts as a metric only if it says so: many a float is none.
-_SAYS_METRIC: Final = re.compile(
+_SAYS_METRIC: Final = (
     r"(?:^|[^a-z])(?:acc|accuracy|score|scores|loss|auc|auroc|auprc|f1|precision|recall|rmse|rmsle|mse|mae|mape|r2|r_squared|"
     r"error|err|perplexity|ppl|bleu|rouge|iou|dice|mcc|kappa|logloss|ndcg|map|wer|cer|silhouette|ap|brier)(?:$|[^a-z])"
 )
@@ -32,7 +32,7 @@ _SAYS_METRIC: Final = re.compile(
 
 def says_metric(name: str) -> bool:
     """Whether a variable's name says that it measures something: ``test_acc``, ``rmse2``, not ``alpha``."""
-    return _SAYS_METRIC.search(name.lower()) is not None
+    return re.search(_SAYS_METRIC, name.lower()) is not None
 
 
 def is_metric(cell: CellTraining, name: str, value: float) -> bool:

@@ -14,9 +14,10 @@ from nbtrack.ipython.own_path import OwnPath
 
 DEFAULT_NAME = "run"
 
-_MAGIC = re.compile(r"%%track(?=\s|$)(?P<arguments>[^\n]*)")
-_COMMENT = re.compile(r"#\s*nbtrack:\s*run(?=\s|$)(?P<arguments>[^\n]*)")
-_OTHER_MAGIC = re.compile(r"%%\w+[^\n]*")
+# Texts, which re compiles when they are used first: few cells begin with any of them
+_MAGIC = r"%%track(?=\s|$)(?P<arguments>[^\n]*)"
+_COMMENT = r"#\s*nbtrack:\s*run(?=\s|$)(?P<arguments>[^\n]*)"
+_OTHER_MAGIC = r"%%\w+[^\n]*"
 
 HELP = """\
 %%track [+]NAME [options]        (first line of a cell)
@@ -58,9 +59,13 @@ def find_header(source: str) -> str | None:
     """The arguments of a cell's header, or None for an ordinary cell. Other cell magics may stand before it."""
     for line in source.lstrip("\n").splitlines():
         text = line.strip()
-        if found := _MAGIC.fullmatch(text) or _COMMENT.fullmatch(text):
+        if not text:
+            continue
+        if text[0] not in "%#":
+            return None
+        if found := re.fullmatch(_MAGIC, text) or re.fullmatch(_COMMENT, text):
             return found["arguments"].strip()
-        if text and not _OTHER_MAGIC.fullmatch(text):
+        if not re.fullmatch(_OTHER_MAGIC, text):
             return None
     return None
 
@@ -125,7 +130,7 @@ def _tag(text: str) -> tuple[str, str]:
 
 def _without_header(lines: list[str]) -> list[str]:
     """The cell as a plain one, with its line numbers where it can have them: another cell magic must stand first."""
-    if not lines or not _MAGIC.fullmatch(lines[0].strip()):
+    if not lines or not re.fullmatch(_MAGIC, lines[0].strip()):
         return lines
     body = lines[1:]
     return body if body and body[0].startswith("%%") else ["#\n", *body]
@@ -154,7 +159,7 @@ class HeaderTransformer:
             return _without_header(lines)
 
     def _lines(self, lines: list[str]) -> list[str]:
-        if not lines or not (found := _MAGIC.fullmatch(lines[0].strip())):
+        if not lines or not (found := re.fullmatch(_MAGIC, lines[0].strip())):
             return lines
         arguments, body = found["arguments"].strip(), lines[1:]
         try:

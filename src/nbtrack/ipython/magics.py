@@ -19,7 +19,7 @@ from nbtrack.ipython.line import show_problem
 _HEADER = "--header"
 """What the header's line hands to the magic; see `HeaderTransformer`."""
 
-_TYPED = re.compile(r"%track\s+(?P<words>.*)", re.DOTALL)
+_TYPED = r"(?s)%track\s+(?P<words>.*)"
 
 
 @magics_class
@@ -120,7 +120,7 @@ class TrackMagics(Magics):
         TryNext
             If the line is not ours to complete.
         """
-        typed = _TYPED.fullmatch(event.line.lstrip())
+        typed = re.fullmatch(_TYPED, event.line.lstrip())
         if typed is None or self.hooks is None:
             raise TryNext
         from nbtrack.commands import complete

@@ -36,7 +36,7 @@ _LENT: Final = re.compile(
 """Modules of Python that open files for whoever calls them."""
 _WRAPPERS: Final = "patches.py"
 """Calls of the person go through this module of ours."""
-_HARMLESS: Final = re.compile(r"^(?:\S*/)?(?:lscpu|uname|fc-list|ldconfig|nvidia-smi|sysctl|ldd|tput|stty)\b")
+_HARMLESS: Final = r"^(?:\S*/)?(?:lscpu|uname|fc-list|ldconfig|nvidia-smi|sysctl|ldd|tput|stty)\b"
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
 
 Event = tuple[str, tuple[Any, ...], int]
@@ -151,7 +151,7 @@ class Watch:
         if type(words) in (list, tuple):
             words = " ".join(_word(word) for word in list(words)[:50])
         text = _word(words)
-        if _HARMLESS.match(text):  # libraries ask so how many processors there are
+        if re.match(_HARMLESS, text):  # libraries ask so how many processors there are
             return
         self.effects["process"] = None
         if len(self.commands) < _MAX_COMMANDS:

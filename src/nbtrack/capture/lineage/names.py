@@ -12,12 +12,16 @@ _HIDDEN: Final = frozenset(
         *("__name__", "__doc__", "__loader__", "__spec__", "__package__", "__file__", "__warningregistry__"),
     }
 )  # fmt: skip
-_HISTORY: Final = re.compile(r"_i?\d+$")
+_HISTORY: Final = r"_i?\d+$"
 
 
 def is_hidden(name: object) -> bool:
     """Whether a name is the shell's and no variable of the notebook."""
-    return type(name) is not str or name in _HIDDEN or (name[0:1] == "_" and _HISTORY.match(name) is not None)
+    return (
+        type(name) is not str
+        or name in _HIDDEN
+        or (name[0:1] == "_" and re.match(_HISTORY, name) is not None)
+    )
 
 
 def is_scalar(value: object) -> bool:

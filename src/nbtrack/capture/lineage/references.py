@@ -19,7 +19,7 @@ from nbtrack.capture.magics import parsed
 from nbtrack.capture.scopes import COMPREHENSIONS, FUNCTIONS, Scope, bound_names, evaluated_at_definition
 
 _MAX_SOURCE: Final = 500_000  # characters; longer cells are pasted data
-_SWALLOWS: Final = re.compile(r"suppress|raises|warns|assertRaises", re.IGNORECASE)
+_SWALLOWS: Final = r"(?i)suppress|raises|warns|assertRaises"
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ class _Reader:
         swallows = False
         for item in node.items:
             self._expression(item.context_expr)
-            swallows = swallows or _SWALLOWS.search(ast.dump(item.context_expr)) is not None
+            swallows = swallows or re.search(_SWALLOWS, ast.dump(item.context_expr)) is not None
             if item.optional_vars is not None:
                 self._target(item.optional_vars)
         (self._maybe if swallows else self.read)(node.body)

@@ -18,13 +18,12 @@ _INSTALLERS: Final = frozenset({"pip", "conda", "mamba", "micromamba", "uv"})
 _LOOKS_AT_ALL: Final = frozenset(
     {"who", "whos", "who_ls", "rerun", "recall", "macro", "notebook", "save", "edit"}
 )
-_INSTALL: Final = re.compile(
-    r"\b(?:pip3?|conda|mamba|micromamba|uv|poetry|apt|apt-get)\b[^\n;&|]*\b(?:install|add)\b"
-)
-_EXPRESSION: Final = re.compile(r"(?<!\{)\{([^{}]+)\}")
-_VARIABLE: Final = re.compile(r"\$\{?([A-Za-z_]\w*)")
-_OPTION: Final = re.compile(r"^(?:-\w+(?:\s*\d+)?\s+)+")
-_LINE: Final = re.compile(r"^(\s*)((?:[\w.,\s]+=\s*)?)([%!]+)([^\n]*)$", re.MULTILINE)
+# Texts, which re compiles when they are used first: most notebooks use none of them
+_INSTALL: Final = r"\b(?:pip3?|conda|mamba|micromamba|uv|poetry|apt|apt-get)\b[^\n;&|]*\b(?:install|add)\b"
+_EXPRESSION: Final = r"(?<!\{)\{([^{}]+)\}"
+_VARIABLE: Final = r"\$\{?([A-Za-z_]\w*)"
+_OPTION: Final = r"^(?:-\w+(?:\s*\d+)?\s+)+"
+_LINE: Final = r"(?m)^(\s*)((?:[\w.,\s]+=\s*)?)([%!]+)([^\n]*)$"
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def as_calls(source: str) -> str:
         first, _, rest = stripped[2:].partition("\n")
         name, _, line = first.partition(" ")
         return f"get_ipython().run_cell_magic({name!r}, {line!r}, {rest!r})"
-    return _LINE.sub(_as_call, source) if "%" in source or "!" in source else source
+    return re.sub(_LINE, _as_call, source) if "%" in source or "!" in source else source
 
 
 def _as_call(match: re.Match[str]) -> str:
@@ -100,7 +99,7 @@ def shell_call(node: ast.Call) -> ShellCall | None:
 
 
 def _command(text: str) -> ShellCall:
-    effects = ("process", "install") if _INSTALL.search(text) else ("process",)
+    effects = ("process", "install") if re.search(_INSTALL, text) else ("process",)
     return ShellCall(
         reads=interpolated(text), stores=("_exit_code",), commands=(text.strip(),), effects=effects
     )
@@ -114,10 +113,10 @@ def _cell_magic(name: str, line: str, body: str) -> ShellCall:
             reads=reads, body=body, always=True, stores=tuple(one for one in output if one.isidentifier())
         )
     if name in _MAY_RUN_BODY:
-        return ShellCall(reads=reads, body=f"{_OPTION.sub('', line)}\n{body}")
+        return ShellCall(reads=reads, body=f"{re.sub(_OPTION, '', line)}\n{body}")
     if name in _SHELLS:
         stores = re.findall(r"--(?:out|err|proc)\s+(\w+)", line)
-        effects = ("process", "install") if _INSTALL.search(body) else ("process",)
+        effects = ("process", "install") if re.search(_INSTALL, body) else ("process",)
         command = f"{name} {line}".strip() + f"\n{body.strip()}"
         return ShellCall(reads=reads, stores=tuple(stores), commands=(command,), effects=effects)
     if name == "sql":
@@ -133,7 +132,7 @@ def _line_magic(name: str, line: str) -> ShellCall:
     if name == "time":
         return ShellCall(body=line, always=True)
     if name in _MAY_RUN_BODY:
-        return ShellCall(reads=reads, body=_OPTION.sub("", line))
+        return ShellCall(reads=reads, body=re.sub(_OPTION, "", line))
     if name in _INSTALLERS:
         effects = ("process", "install") if re.search(r"\b(?:install|add)\b", line) else ("process",)
         return ShellCall(reads=reads, commands=(f"{name} {line}",), effects=effects)
@@ -151,8 +150,8 @@ def _line_magic(name: str, line: str) -> ShellCall:
 
 def interpolated(text: str) -> tuple[str, ...]:
     """Names in ``{expressions}`` and ``$names`` of a command."""
-    names = list(_VARIABLE.findall(text))
-    for inner in _EXPRESSION.findall(text):
+    names = list(re.findall(_VARIABLE, text))
+    for inner in re.findall(_EXPRESSION, text):
         try:
             tree = ast.parse(inner.strip(), mode="eval")
         except (SyntaxError, ValueError):
