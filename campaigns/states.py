@@ -86,7 +86,7 @@ class KeptMachine(Machine):
         kill_keeper(self.store)
 
 
-def _convert(source: Path, digest: str, target: Path, python: str | None) -> dict[str, Any]:
+def _convert(source: Path, digest: str, target: Path, python: str | None, **_: Any) -> dict[str, Any]:
     """In place of `nbtrack.service.conversion.convert_in_child`, which takes a second."""
     shutil.copyfile(source, target)
     content = target.read_bytes()
@@ -96,6 +96,8 @@ def _convert(source: Path, digest: str, target: Path, python: str | None) -> dic
         "format": "skops",
         "type_name": "Forest",
         "types": [],
+        "runs_code": False,
+        "found": {"verified": "reload only"},
     }
 
 

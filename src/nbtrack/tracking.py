@@ -107,8 +107,10 @@ def model(obj: object, name: str | None = None) -> None:
     NbtrackError
         If it cannot be saved.
     """
+    from nbtrack.flavors.native import native_form  # late: few processes save models by hand
+
     recorder, run = _target()
-    recorder.model_object(run, obj, name)
+    recorder.model_object(run, obj, name, native_form(obj))
 
 
 def flush() -> None:
@@ -159,7 +161,9 @@ class RunHandle:
 
     def model(self, obj: object, name: str | None = None) -> None:
         """As `nbtrack.model`, for this run."""
-        self._session.recorder.model_object(self._active, obj, name)
+        from nbtrack.flavors.native import native_form
+
+        self._session.recorder.model_object(self._active, obj, name, native_form(obj))
 
 
 @contextlib.contextmanager

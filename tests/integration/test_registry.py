@@ -108,3 +108,49 @@ def test_a_model_is_logged_explicitly(kernel: Any, folder: Path) -> None:
     answer = kernel.run("nbtrack.model(lambda x: x)")
     assert answer.status == "error"
     assert "was not saved" in (answer.evalue or "")
+
+
+OWN_MODEL = """from sklearn.base import BaseEstimator, ClassifierMixin
+import numpy as np
+FIRST = 0
+class Majority(ClassifierMixin, BaseEstimator):
+    def fit(self, X, y):
+        self.answer_ = max(set(y.tolist()), key=y.tolist().count)
+        self.n_features_in_ = X.shape[1]
+        return self
+    def predict(self, X):
+        return np.full(len(X), self.answer_ + FIRST)
+majority = Majority().fit(X, y)
+"""
+
+
+def test_a_variable_is_registered_and_verified_by_its_answers(kernel: Any, folder: Path) -> None:
+    kernel.run(FIT)
+    shown = kernel.run("%track register model iris --alias champion")
+    assert "equal answers for 20 rows" in str(shown.displays), shown
+    version = nbtrack.open(folder).models.get("iris@champion")
+    assert version.detail.run == "fit-1"  # the run that made it
+    record = version.detail.record
+    assert (record.verified, record.rows, record.runs_code) == ("equal answers", 20, False)
+    assert record.inputs == {"values": "float64"}
+    assert record.output == "int64 (n)"
+    assert any(line.startswith("scikit-learn==") for line in record.requirements)
+    assert record.load_seconds > 0
+    assert len(record.latency["1000"]) == 2
+
+
+def test_a_class_of_the_notebook_is_registered_as_a_pickle_that_asks_for_trust(
+    kernel: Any, folder: Path
+) -> None:
+    kernel.run(FIT)
+    assert kernel.run(OWN_MODEL).status == "ok"
+    assert "--format pickle" in kernel.run("%track register majority most").stderr
+    shown = kernel.run("%track register majority most --format pickle --rows X")
+    assert "runs code when loaded" in str(shown.displays), shown
+    version = nbtrack.open(folder).models.get("most")
+    assert version.detail.record.verified == "equal answers"
+    with pytest.raises(UnsafeModel, match="runs code"):
+        version.load()
+    loaded = version.load(trust=version.detail.digest)  # this process has no such class
+    assert loaded.predict([[0.0] * 4] * 2).tolist() == [0, 0]
+    assert "runs code" in str(kernel.run("%track models").displays)

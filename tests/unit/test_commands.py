@@ -583,7 +583,7 @@ def test_register_passes_everything_on() -> None:
     assert asked.pop("python")
     assert asked == {
         "run": "forest-1", "name": "churn", "alias": "champion", "artifact": "m", "description": "text",
-        "tags": {"team": "risk", "x": "a=b"}, "experiment": "here",
+        "tags": {"team": "risk", "x": "a=b"}, "experiment": "here", "format": None,
     }  # fmt: skip
     assert view.hints == ("load it: nbtrack.open().models.get('churn@champion').load()",)
 

@@ -27,8 +27,9 @@ from threadpoolctl import threadpool_limits
 import nbtrack.flavors
 from nbtrack.capture.models import save_fast
 from nbtrack.errors import InvalidInput, MissingLibrary, ModelError, NbtrackError, StoreCorrupt, UnsafeModel
+from nbtrack.flavors.conversion import Converted, convert
 from nbtrack.flavors.convert import answer
-from nbtrack.flavors.sklearn import Converted, convert, load
+from nbtrack.flavors.loading import load, load_kept
 
 X, y = load_iris(return_X_y=True)
 
@@ -94,7 +95,7 @@ def test_a_converted_model_gives_the_same_answers(
 
 def test_the_pickle_itself_loads_through_the_list(forest: RandomForestClassifier, tmp_path: Path) -> None:
     path, known = saved(forest, tmp_path)
-    np.testing.assert_array_equal(load(path, known, "pickle").predict(X), forest.predict(X))
+    np.testing.assert_array_equal(load_kept(path, known, "pickle").predict(X), forest.predict(X))
 
 
 def test_another_hash_is_refused_before_anything_is_read(tmp_path: Path) -> None:
@@ -103,10 +104,10 @@ def test_another_hash_is_refused_before_anything_is_read(tmp_path: Path) -> None
     path.write_bytes(path.read_bytes() + b"x")
     for attempt in (
         lambda: convert(path, known, tmp_path / "target"),
-        lambda: load(path, known, "pickle", trust=known),
+        lambda: load_kept(path, known, "pickle", trust=known),
         lambda: load(path, known, "skops"),
         lambda: load(tmp_path / "missing", known, "skops"),
-        lambda: load(path, "", "pickle", trust=""),
+        lambda: load_kept(path, "", "pickle", trust=""),
     ):
         with pytest.raises(StoreCorrupt):
             attempt()
@@ -122,11 +123,11 @@ def test_classes_of_the_notebook_are_refused_by_name(tmp_path: Path) -> None:
     assert raised.value.details["types"] == [f"{__name__}.Own"]
     for trust in (None, "", "yes", known[:-1]):
         with pytest.raises(UnsafeModel) as raised:
-            load(path, known, "pickle", trust=trust)
+            load_kept(path, known, "pickle", trust=trust)
         assert f"trust={known!r}" in str(raised.value)
     assert not canary.exists()
     assert not target.exists()
-    load(path, known, "pickle", trust=known)
+    load_kept(path, known, "pickle", trust=known)
     assert canary.exists()
 
 
@@ -202,7 +203,7 @@ def test_a_pickle_hidden_behind_an_archive_is_not_loaded(tmp_path: Path) -> None
     with pytest.raises(NbtrackError):
         load(path, known, "skops", [f"{__name__}.Own"])
     with pytest.raises(UnsafeModel):
-        load(path, known, "pickle")
+        load_kept(path, known, "pickle")
     assert not canary.exists()
 
 
@@ -236,7 +237,7 @@ def test_the_child_answers_with_one_json_value_whatever_libraries_print(
     forest: RandomForestClassifier, tmp_path: Path
 ) -> None:
     path, known = saved(forest, tmp_path)
-    request = {"source": str(path), "digest": known, "target": str(tmp_path / "target")}
+    request = {"do": "convert", "source": str(path), "digest": known, "target": str(tmp_path / "target")}
     noisy = (
         "import os, sklearn.base; old = sklearn.base.BaseEstimator.__setstate__\n"
         "def loud(self, state): print('noise'); os.write(1, b'more noise'); return old(self, state)\n"
@@ -259,9 +260,9 @@ def _without_type(done: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_child_names_what_it_refuses(tmp_path: Path) -> None:
     path, known = saved(Own("x"), tmp_path)
-    error = json.loads(asked({"source": str(path), "digest": known, "target": str(tmp_path / "t")}).stdout)[
-        "error"
-    ]
+    error = json.loads(
+        asked({"do": "convert", "source": str(path), "digest": known, "target": str(tmp_path / "t")}).stdout
+    )["error"]
     assert error["code"] == "unsafe_model"
     assert error["details"] == {"types": [f"{__name__}.Own"]}
     assert f"{__name__}.Own" in error["message"]
@@ -276,7 +277,17 @@ def test_the_child_imports_no_library_for_a_wrong_request() -> None:
 
 
 @pytest.mark.parametrize(
-    "request_text", ["", "[]", "{}", '{"source": 1}', "null", '{"source": "a", "digest": "b"}']
+    "request_text",
+    [
+        "",
+        "[]",
+        "{}",
+        "null",
+        '{"do": "convert", "source": 1}',
+        '{"do": "eval", "source": "a", "digest": "b"}',
+        '{"do": "convert", "source": "a", "digest": "b"}',
+        '{"do": "verify", "source": "a", "digest": "b"}',
+    ],
 )
 def test_wrong_requests_are_answered(request_text: str) -> None:
     assert answer(request_text)["error"]["code"] == InvalidInput.code
@@ -285,7 +296,11 @@ def test_wrong_requests_are_answered(request_text: str) -> None:
 def test_every_failure_is_an_answer(tmp_path: Path) -> None:
     model = LogisticRegression(max_iter=300).fit(X, y)
     path, known = saved(model, tmp_path)
-    nowhere = json.dumps({"source": str(path), "digest": known, "target": str(tmp_path / "no" / "folder")})
+    nowhere = json.dumps(
+        {"do": "convert", "source": str(path), "digest": known, "target": str(tmp_path / "no" / "folder")}
+    )
     assert answer(nowhere)["error"]["code"] == ModelError.code
-    missing = json.dumps({"source": str(tmp_path / "none"), "digest": known, "target": str(tmp_path / "t")})
+    missing = json.dumps(
+        {"do": "convert", "source": str(tmp_path / "none"), "digest": known, "target": str(tmp_path / "t")}
+    )
     assert answer(missing)["error"]["code"] == StoreCorrupt.code

@@ -272,10 +272,38 @@ export interface Surroundings {
 }
 
 /**
+ * What was found of a model's file before its version existed, by a fresh process that loaded it.
+ *
+ * `verified` is `equal answers` (for `rows` kept rows, asked by `method`, numbers within `atol` and `rtol` and
+ * at most `largest` apart), `reload only` (no rows were kept, or the model answers no question), or empty for a
+ * version of an older nbtrack. `inputs` maps the columns of the input to their dtypes (of an array, `values`), whose
+ * type is `input_type`; `output` is dtype and shape of the answer. `requirements` are the packages that loading and
+ * asking it imported, with exact versions. `latency` maps a number of rows to the median and the 95th percentile of the
+ * seconds that an answer for them took. `runs_code` says that loading the file runs code that it holds or names.
+ */
+export interface VersionRecord {
+  verified: string;
+  runs_code: boolean;
+  rows: number;
+  method: string;
+  largest: number;
+  atol: number;
+  rtol: number;
+  inputs: Record<string, string>;
+  input_type: string;
+  output: string;
+  requirements: string[];
+  python: string;
+  load_seconds: number;
+  latency: Record<string, Measured[]>;
+}
+
+/**
  * One version of a registered model; `created` is ISO 8601 in UTC, `size` in bytes.
  *
- * `format` is `skops`; `types` are the types in the file beyond those that skops itself trusts, each on
- * nbtrack's allow-list.
+ * `format` is `skops`, `xgboost`, `lightgbm`, `catboost`, `torch`, `keras`, `pickle` or that of a plug-in;
+ * `types` are the types in the file beyond those that the format itself trusts, each on nbtrack's allow-list unless the
+ * file runs code.
  */
 export interface ModelVersion {
   model: string;
@@ -293,6 +321,7 @@ export interface ModelVersion {
   metrics: Record<string, Measured>;
   description: string;
   tags: Record<string, string>;
+  record: VersionRecord;
 }
 
 /** A name in the registry: `aliases` maps an alias to a version number. */

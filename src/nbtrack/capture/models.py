@@ -103,6 +103,21 @@ def save_fast(model: object, file: IO[bytes], limit: int) -> SavedModel:
     return SavedModel(writer.size, f"blake2b-256:{writer.hash.hexdigest()}")
 
 
+def save_written(form: str, content: bytes, file: IO[bytes], limit: int) -> SavedModel:
+    """Write a model that is bytes already.
+
+    Raises
+    ------
+    TooLarge
+        If it has more than `limit` bytes.
+    OSError
+        If the file cannot be written.
+    """
+    writer = _Hashing(file, limit)
+    writer.write(content)
+    return SavedModel(writer.size, f"blake2b-256:{writer.hash.hexdigest()}", form)
+
+
 class _Hashing:
     """Counts and hashes what is written, and stops at a limit."""
 

@@ -24,6 +24,7 @@ from nbtrack.capture.models import (
     TooLarge,
     describe_model,
     save_fast,
+    save_written,
 )
 from nbtrack.capture.pending import LoggedPoints, OnDevice, Pending, on_device
 from nbtrack.capture.redacted import Redaction, rows_without_secrets
@@ -301,14 +302,19 @@ class Recorder:
             )
         )
 
-    def model(self, run: ActiveRun, found: FoundModel) -> bool:
-        """Save a model in the fast form; whether that was possible. Where it was not, the run says why."""
+    def model(self, run: ActiveRun, found: FoundModel, written: tuple[str, bytes] | None = None) -> bool:
+        """Save a model in the fast form; whether that was possible. Where it was not, the run says why.
+
+        `written` is its format and content where somebody has written it already.
+        """
         limit = self._model_limit()
         note = None
 
         def write(target: Path) -> SavedModel:
             with target.open("wb") as file:
-                return save_fast(found.object, file, limit - run.saved)
+                if written is None:
+                    return save_fast(found.object, file, limit - run.saved)
+                return save_written(*written, file, limit - run.saved)
 
         try:
             target, saved = self.bulk.write(write)
@@ -323,7 +329,7 @@ class Recorder:
             time=now_ns(),
             name=found.name,
             kind="model",
-            format="pickle",
+            format=written[0] if written is not None else "pickle",
             size=0 if note else saved.size,
             file=None if note else target.name,
             digest=None if note else saved.digest,
@@ -359,8 +365,14 @@ class Recorder:
         )
         self.bulk.append(target, record)
 
-    def model_object(self, run: ActiveRun, model: object, name: str | None = None) -> None:
-        """Save a model that the person names.
+    def model_object(
+        self,
+        run: ActiveRun,
+        model: object,
+        name: str | None = None,
+        written: tuple[str, bytes] | None = None,
+    ) -> None:
+        """Save a model that the person names; `written` as in `model`.
 
         Raises
         ------
@@ -368,7 +380,7 @@ class Recorder:
             If it cannot be saved; the person asked for it, so silence would be wrong.
         """
         found = describe_model(name or "model", model)
-        if not self.model(run, found):
+        if not self.model(run, found, written):
             raise NbtrackError(f"The model {found.name} ({found.type_name}) was not saved; the run says why.")
 
 

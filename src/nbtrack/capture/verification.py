@@ -37,21 +37,32 @@ def verification_rows(
         return None
     try:
         name, value, module = _input(model, names, namespace, known)
-        if not name:
-            return None
-        head = _head(value, module, count)
-        content: dict[str, Any] = {
-            "input": name,
-            "type": f"{module}.{type(value).__name__}",
-            "schema": schema_of(value, module),
-            "rows": _plain(head, module),
-        }
-        method, predictions = _predictions(model, head)
-        if method:
-            content |= {"method": method, "predictions": predictions}
-        return json.dumps(content).encode()
+        return _document(model, name, value, module, count) if name else None
     except (Exception, SystemExit, GeneratorExit):  # noqa: BLE001 - a model may do anything, and the cell has been run
         return None
+
+
+def named_rows(model: object, name: str, value: object, count: int) -> bytes | None:
+    """As `verification_rows`, of an input that the person names; None where it is no table or array."""
+    try:
+        module = Kinds().module_of(value)
+        return None if module is None or module in LAZY else _document(model, name, value, module, count)
+    except (Exception, SystemExit, GeneratorExit):  # noqa: BLE001 - as in verification_rows
+        return None
+
+
+def _document(model: object, name: str, value: Any, module: str, count: int) -> bytes:
+    head = _head(value, module, count)
+    content: dict[str, Any] = {
+        "input": name,
+        "type": f"{module}.{type(value).__name__}",
+        "schema": schema_of(value, module),
+        "rows": _plain(head, module),
+    }
+    method, predictions = _predictions(model, head)
+    if method:
+        content |= {"method": method, "predictions": predictions}
+    return json.dumps(content).encode()
 
 
 def _input(
@@ -59,6 +70,8 @@ def _input(
 ) -> tuple[str, Any, str]:
     """The name, value and library of the best input: as wide as what the model has learned from."""
     width = scalar(vars(model).get("n_features_in_"))
+    if type(width) is not int and type(model).__module__.partition(".")[0] in _LIBRARIES:
+        width = scalar(getattr(model, "n_features_in_", None))  # a property there
     kinds = Kinds()
     found: dict[str, tuple[str, Any, str]] = {}
     for name in names:
@@ -82,6 +95,8 @@ def _plain(head: Any, module: str) -> list[list[Any]]:
     """Rows of plain values; what is none is named by its class."""
     if module == "numpy":
         rows = head.tolist()
+        if head.ndim > 2:  # images and series: numbers in lists of lists
+            return rows if head.dtype.kind in "fiub" else []
     elif module == "scipy.sparse":
         rows = head.toarray().tolist()
     elif module == "polars":

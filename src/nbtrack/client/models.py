@@ -9,6 +9,7 @@ from nbtrack.client.content import read_content
 from nbtrack.client.curation import tags_of
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Deletion
+from nbtrack.errors import InvalidInput
 from nbtrack.operations import Proxy
 
 
@@ -34,8 +35,14 @@ class Version:
         """The aliases that point at it."""
         return self.detail.aliases
 
-    def load(self) -> Any:
+    def load(self, *, trust: str | None = None) -> Any:
         """The model itself. Its content is checked against its hash, and only types on the allow-list are loaded.
+
+        Parameters
+        ----------
+        trust
+            The version's digest, to load one that runs code (`record.runs_code`): a pickle, or a network with classes of
+            somebody's own.
 
         Raises
         ------
@@ -43,11 +50,14 @@ class Version:
             If the stored content is not what was registered.
         MissingLibrary
             If the model's library is not installed here.
+        UnsafeModel
+            If it runs code and is not trusted, or has types that may not be loaded.
         """
-        from nbtrack.flavors.sklearn import load
+        from nbtrack.flavors.loading import load
 
         detail = self.detail
-        return load(read_content(self._proxy, detail.digest), detail.digest, detail.format, detail.types)
+        content = read_content(self._proxy, detail.digest)
+        return load(content, detail.digest, detail.format, detail.types, trust=trust)
 
     def _repr_html_(self) -> str:
         from nbtrack.render.html import to_html
@@ -85,15 +95,28 @@ class Models:
 
     def register(
         self,
-        run: str,
+        run: object,
         name: str,
         *,
         alias: str | None = None,
         artifact: str | None = None,
         description: str = "",
         tags: dict[str, str] | None = None,
+        format: str | None = None,
+        rows: object = None,
     ) -> Version:
-        """Make a version of the model `name` from a model that a run saved.
+        """Make a version of the model `name`, once a fresh process has loaded it and got the same answers.
+
+        Parameters
+        ----------
+        run
+            The run that saved the model, by name or id; or the model itself, which becomes an artifact of a new run.
+        artifact
+            Which of the run's models, where it has several.
+        format
+            ``pickle`` for a model that no safe format holds; whoever loads it has to trust it.
+        rows
+            Rows of input to verify a model with that is given itself.
 
         Raises
         ------
@@ -101,7 +124,11 @@ class Models:
             If the run has no such model.
         UnsafeModel
             If the model has types that no safe format holds; names them.
+        ModelError
+            If it cannot be written, or what was written is another model.
         """
+        if not isinstance(run, str):
+            run, artifact = self._keep(run, format, rows)
         version = self._proxy.ask(
             "models.register",
             run=run,
@@ -112,8 +139,25 @@ class Models:
             tags=tags or {},
             python=sys.executable,
             experiment=self._experiment,
+            format=format,
         )
         return Version(self._proxy, version)
+
+    def _keep(self, model: object, format: str | None, rows: object) -> tuple[str, str]:
+        """Save a model of this process with a run of its own."""
+        from nbtrack.client.variables import keep
+        from nbtrack.session import begin_session
+
+        session = begin_session()
+        place = self._proxy.ask("store.status").path
+        if not session.store.samefile(place):
+            raise InvalidInput(
+                f"A model itself is registered in the store of this process, {session.store}; this is {place}."
+            )
+        given = {} if rows is None else {"rows": rows}
+        kept = keep(session, model, "model", form=format, rows="rows" if given else None, namespace=given)
+        session.proxy.ask("runs.outcome", run=kept[0])  # reads what this process has just recorded
+        return kept
 
     def rename(self, model: str, name: str) -> None:
         """Call a model by a name that none has; its versions keep their numbers, and the old name still finds them.

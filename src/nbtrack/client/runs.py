@@ -136,7 +136,7 @@ class Run:
         UnsafeModel
             If it has types that are not on the list; names them and the digest to pass.
         """
-        from nbtrack.flavors.sklearn import load
+        from nbtrack.flavors.loading import load_kept
 
         models = [item.name for item in self.artifacts if item.kind == "model"]
         if name is None:
@@ -148,7 +148,7 @@ class Run:
             name = models[0]
         found = self._find(name)
         digest = found.digest or ""
-        return load(read_content(self._proxy, digest), digest, found.format, [], trust=trust)
+        return load_kept(read_content(self._proxy, digest), digest, found.format, trust=trust)
 
     def _find(self, name: str) -> Artifact:
         for item in self.artifacts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -22,6 +23,9 @@ class Asking:
     prog: str = "nbtrack"
     settings: Settings = field(default_factory=Settings)
     session: str | None = None
+    keep: Callable[[str, str | None, str | None], tuple[str, str] | None] | None = None
+    """Saves a variable of the notebook as a model of a run, given its name, the format that was asked for, and the variable
+    with rows of input; the run's id and the artifact's name, None where there is no such variable. None in a terminal."""
 
 
 class HelpAsked(Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -23,6 +23,7 @@ def run_command(
     tree: Tree | None = None,
     settings: Settings | None = None,
     session: str | None = None,
+    keep: Callable[[str, str | None, str | None], tuple[str, str] | None] | None = None,
 ) -> View:
     """Run one command and return what it answers.
 
@@ -42,6 +43,8 @@ def run_command(
         The settings that hold; by default those of the working directory.
     session
         The kernel's own session, in which variables are looked for.
+    keep
+        Saves a variable as a model; see `Asking`.
 
     Raises
     ------
@@ -52,7 +55,7 @@ def run_command(
     """
     tree = tree or command_tree()
     try:
-        asking = Asking(proxy, experiment, prog, settings or Settings(), session)
+        asking = Asking(proxy, experiment, prog, settings or Settings(), session, keep)
         # As wide as a line of code; a help text is shown in notebooks too, where no terminal tells a width.
         with tree.make_context(prog, list(arguments) or ["--help"], obj=asking, terminal_width=88) as context:
             answer = tree.invoke(context)

@@ -25,6 +25,7 @@ from nbtrack.commands.trash_commands import TRASH_COMMANDS
 from nbtrack.entities.graphs import Verdict
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.runs import Comparison, RunDetail, RunTable
+from nbtrack.errors import InvalidInput
 from nbtrack.operations import to_json, to_plain
 from nbtrack.render.views import View
 
@@ -185,12 +186,15 @@ def compare(asking: Asking, names: tuple[str, ...], experiment: str | None, as_j
     examples=(
         "register forest-3 churn --alias champion",
         "register forest-3 churn --describe 'deeper trees' --tag team=risk",
+        "register forest-3 churn --format pickle",
     ),
 )
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN|VARIABLE")
 @click.argument("name", metavar="MODEL")
 @click.option("--alias", metavar="NAME", help="A name that moves to this version, such as champion.")
 @click.option("--artifact", metavar="NAME", help="Which of the run's models, if it has several.")
+@click.option("--format", "form", metavar="pickle", help="Keep it as a pickle, which runs code when loaded.")
+@click.option("--rows", metavar="VARIABLE", help="Rows of input to verify a variable's model with.")
 @click.option("--describe", "description", metavar="TEXT", default="", help="What this version is.")
 @click.option("--tag", "tags", metavar="KEY=VALUE", multiple=True, help="May be repeated.")
 @_in_experiment
@@ -202,12 +206,22 @@ def register(
     name: str,
     alias: str | None,
     artifact: str | None,
+    form: str | None,
+    rows: str | None,
     description: str,
     tags: tuple[str, ...],
     experiment: str | None,
     as_json: bool,
 ) -> View:
-    """Register the model of a run under a name, as its next version."""
+    """Register the model of a run, or in a notebook that of a variable, under a name, as its next version.
+
+    There is a version only once a fresh process has loaded what was written and got the same answers.
+    """
+    kept = asking.keep(run, form, rows) if asking.keep is not None and artifact is None else None
+    if kept is not None:
+        run, artifact = kept
+    elif rows is not None:
+        raise InvalidInput(f"--rows belongs to a variable of the notebook; {run} is none.")
     version: ModelVersion = asking.proxy.ask(
         "models.register",
         run=run,
@@ -218,9 +232,11 @@ def register(
         tags=pairs(tags),
         python=sys.executable or None,
         experiment=experiment or asking.experiment,
+        format=form,
     )
     key = f"{version.model}@{alias}" if alias else f"{version.model}/{version.version}"
-    return _answer("model", version, as_json, (f"load it: nbtrack.open().models.get({key!r}).load()",))
+    trust = f"trust={version.digest!r}" if version.record.runs_code else ""
+    return _answer("model", version, as_json, (f"load it: nbtrack.open().models.get({key!r}).load({trust})",))
 
 
 @click.command(cls=Command, examples=("models", "models --json"))

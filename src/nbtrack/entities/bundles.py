@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbtrack.entities.lineage import Trace
+from nbtrack.entities.models import VersionRecord
 from nbtrack.entities.profiles import DataProfile
 
 
@@ -218,6 +219,7 @@ class VersionDocument:
     description: str
     tags: dict[str, str]
     created: int
+    record: VersionRecord = field(default_factory=VersionRecord)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The exact list of what may be in a model: classes, their constructors, and functions that a model refers to.
 
-Collected by pickling every estimator of scikit-learn 1.5 and 1.9 after fitting it. Nothing on this list
+Collected by pickling every estimator of scikit-learn 1.5 and 1.9 after fitting it, and those of XGBoost, LightGBM and
+CatBoost, whose state is their own binary or text form. Nothing on this list
 runs code that its arguments name. Left out for that reason, although models use them:
 
 * ``functools.partial`` and bound methods, which call what they hold; * scipy's distributions
@@ -101,10 +102,15 @@ _CLASSES: Final[dict[str, frozenset[str]]] = {
     "sklearn.neighbors._kd_tree": names("KDTree KDTree32 KDTree64"),
     "sklearn.neural_network._stochastic_optimizers": names("AdamOptimizer SGDOptimizer"),
     "sklearn.tree._tree": names("Tree"),
+    "lightgbm.basic": names("Booster"),
+    "lightgbm.sklearn": names("LGBMClassifier LGBMRegressor LGBMRanker"),
     "sklearn.utils._bunch": names("Bunch"),
     "sklearn.utils._metadata_requests": names(
         "MetadataRequest MethodMetadataRequest MetadataRouter MethodMapping MethodPair RouterMappingPair"
     ),
+    "catboost.core": names("CatBoost CatBoostClassifier CatBoostRegressor CatBoostRanker"),
+    "xgboost.core": names("Booster"),
+    "xgboost.sklearn": names("XGBClassifier XGBRegressor XGBRanker XGBRFClassifier XGBRFRegressor"),
 }
 
 _VALUES: Final[dict[str, frozenset[str]]] = {

@@ -1,7 +1,8 @@
-"""Converts one model in a process of its own.
+"""A process that makes or looks at models' files, for the keeper, which imports no model's library.
 
-One JSON request on stdin (``source``, ``digest``, ``target``), one JSON answer on stdout: ``{"ok": {…}}``
-with the fields of `nbtrack.flavors.sklearn.Converted`, or ``{"error": {"code", "message", "details"}}``.
+Each line on stdin is a JSON request, each line on stdout its answer: ``{"ok": {…}}`` or ``{"error": {"code", "message",
+"details"}}``. A request names what to ``do``: ``convert`` (answers `nbtrack.flavors.conversion.Converted`), ``verify``
+(`nbtrack.flavors.verifying.Found`), or ``warm``, which imports the libraries of a format while another process works.
 """
 
 from __future__ import annotations
@@ -17,21 +18,34 @@ from nbtrack.errors import InvalidInput, ModelError, NbtrackError
 
 
 def main() -> None:
-    """Answer one request. Libraries that print or warn do so on stderr, even those that write to the descriptor."""
+    """Answer requests. Libraries that print or warn do so on stderr, even those that write to the descriptor."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     with answers:
-        json.dump(answer(sys.stdin.read()), answers)
+        for line in sys.stdin:
+            answers.write(json.dumps(answer(line)) + "\n")
+            answers.flush()
 
 
 def answer(text: str) -> dict[str, Any]:
     """Return the answer to a request as JSON-able values; every failure is an answer."""
     try:
         request = _request(text)
-        from nbtrack.flavors.sklearn import convert  # late, so that a failing import is an answer too
+        task = request.pop("do")
+        if task == "warm":
+            _warm(str(request.get("library") or ""))
+            return {"ok": {}}
+        done: Any
+        if task == "verify":
+            from nbtrack.flavors.verifying import verify
 
-        done = convert(Path(request["source"]), request["digest"], Path(request["target"]))
+            done = verify(Path(request.pop("source")), request.pop("digest"), request.pop("form"), **request)
+        else:
+            from nbtrack.flavors.conversion import convert  # late, so that a failing import is an answer too
+
+            source, target = Path(request.pop("source")), Path(request.pop("target"))
+            done = convert(source, request.pop("digest"), target, **request)
         return {"ok": asdict(done)}
     except NbtrackError as problem:
         error = problem
@@ -40,15 +54,29 @@ def answer(text: str) -> dict[str, Any]:
     return {"error": {"code": error.code, "message": error.message, "details": error.details}}
 
 
-def _request(text: str) -> dict[str, str]:
+def _request(text: str) -> dict[str, Any]:
     try:
         request = json.loads(text)
     except ValueError:
         raise InvalidInput("The request is no JSON.") from None
-    for name in ("source", "digest", "target"):
-        if not isinstance(request, dict) or not isinstance(request.get(name), str):
+    if not isinstance(request, dict) or request.get("do") not in ("convert", "verify", "warm"):
+        raise InvalidInput("The request does not say what to do.")
+    needed = {"convert": ("source", "digest", "target"), "verify": ("source", "digest", "form"), "warm": ()}
+    for name in needed[request["do"]]:
+        if not isinstance(request.get(name), str):
             raise InvalidInput(f"The request has no text {name!r}.")
     return dict(request)
+
+
+def _warm(library: str) -> None:
+    """Import what the model of a library will need; what is not installed is told by who needs it."""
+    import importlib
+
+    for name in {"sklearn": ("skops.io", "sklearn.ensemble")}.get(library, (library,)):
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            return
 
 
 if __name__ == "__main__":

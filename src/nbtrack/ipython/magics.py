@@ -109,6 +109,7 @@ class TrackMagics(Magics):
             tree=tree,
             settings=session.settings,
             session=session.process,
+            keep=hooks.trained.keep_model,
         )
         show(view)
 

@@ -122,6 +122,18 @@ class TrainedCells:
             "--join: this cell reads no model that a run of this session has made; name a run by +NAME."
         )
 
+    def keep_model(self, name: str, form: str | None, rows: str | None) -> tuple[str, str] | None:
+        """Save a variable as a model of the run that made it, or of one of its own; see `nbtrack.commands.Asking`."""
+        from nbtrack.client.variables import keep  # late: few sessions register a variable
+
+        namespace = self._shell.user_ns
+        if name not in namespace:
+            return None
+        if rows is not None and rows not in namespace:
+            raise InvalidInput(f"There is no variable {rows}, which --rows names.")
+        run = self.training.runs.get(namespace[name])
+        return keep(self._session, namespace[name], name, form=form, rows=rows, namespace=namespace, run=run)
+
     def _find_run(self, frame: Frame, cell: CellTraining) -> None:
         """For what was measured on values of unknown origin: the one run whose models or predictions the cell reads."""
         unknown = [measured for measured in cell.measures.values() if measured.unknown]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from nbtrack.entities.models import ModelVersion, RegisteredModel
+from nbtrack.entities.models import ModelVersion, RegisteredModel, VersionRecord
 from nbtrack.entities.runs import Artifact, CellExecution, Difference, RunDetail
 from nbtrack.entities.stores import StoreStatus
 from nbtrack.entities.surroundings import Surroundings, Use
@@ -92,7 +92,14 @@ def model_facts(version: ModelVersion, now: datetime | None = None) -> Facts:
         ("type", visible(version.type_name or "", 200)),
         ("from run", visible(version.run, 100)),
         ("artifact", visible(version.artifact, 100)),
-        ("format", f"{visible(version.format, 40)} · {size(version.size)}"),
+        (
+            "format",
+            f"{visible(version.format, 40)} · {size(version.size)}{RUNS_CODE * version.record.runs_code}",
+        ),
+        ("verified", verified_text(version.record)),
+        ("input", input_text(version.record)),
+        ("answers", latency_text(version.record)),
+        ("requires", visible(", ".join(version.record.requirements[:12]), 400)),
         ("registered", when(version.created, now)),
         (
             "metrics",
@@ -103,6 +110,45 @@ def model_facts(version: ModelVersion, now: datetime | None = None) -> Facts:
         ("digest", visible(version.digest, 100)),
     ]
     return [(name, text) for name, text in items if text]
+
+
+RUNS_CODE = " · runs code when loaded"
+"""What a version says wherever it is shown, if loading it runs code of its file."""
+
+
+def verified_text(record: VersionRecord) -> str:
+    """How a version was verified, in a sentence."""
+    if not record.verified:
+        return ""
+    if not record.rows:
+        return f"{visible(record.verified, 40)}: no rows of input were kept that it answers for"
+    return (
+        f"{visible(record.verified, 40)} for {record.rows:,} rows in a new process, at most {number(record.largest)} apart "
+        f"(allowed {number(record.atol)} + {number(record.rtol)} of the value)"
+    )
+
+
+def input_text(record: VersionRecord) -> str:
+    """The columns that a version takes, and what it gives."""
+    columns = [f"{visible(name, 40)} {visible(dtype, 30)}" for name, dtype in list(record.inputs.items())[:6]]
+    more = f" + {len(record.inputs) - 6:,} more" if len(record.inputs) > 6 else ""
+    told = f"{', '.join(columns)}{more}"
+    return f"{told} → {visible(record.output, 60)}" if record.output else told
+
+
+def latency_text(record: VersionRecord) -> str:
+    """How long loading and answering take."""
+    if not record.verified:
+        return ""
+    parts = [f"loads in {_moment(record.load_seconds)}"]
+    for rows, taken in list(record.latency.items())[:4]:
+        median, tail = (_moment(value) for value in (*taken, *taken)[:2])
+        parts.append(f"{visible(rows, 10)} row{'s' * (rows != '1')} in {median} (95 % in {tail})")
+    return " · ".join(parts)
+
+
+def _moment(seconds: float) -> str:
+    return f"{seconds * 1000:.2g} ms" if 0 <= seconds < 0.01 else duration_text(seconds)
 
 
 def model_descriptions(models: list[RegisteredModel]) -> Facts:

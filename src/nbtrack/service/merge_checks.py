@@ -27,6 +27,7 @@ from nbtrack.entities.datasets import Dataset, DataSource
 from nbtrack.entities.lineage import EFFECTS
 from nbtrack.entities.runs import RunStatus
 from nbtrack.entities.surroundings import PARTS
+from nbtrack.flavors.formats import formats
 from nbtrack.store.audit import GENESIS, line_digest
 from nbtrack.store.bundle_contents import Contents, content_of_run
 from nbtrack.store.checks import series_problem
@@ -296,7 +297,7 @@ def _check_registry(look: _Look, registry: RegistryDocument, runs: set[str]) -> 
         _require(version.origin in look.origins, f"{of} is of a store that it does not name")
         _require(1 <= version.number < _MOST_NUMBER, f"{of} has no number")
         _require(version.run in runs, f"{of} came from a run that is not in it")
-        _require(version.format in ("skops", "pickle"), f"{of} has the format {version.format[:40]!r}")
+        _require(version.format in formats(), f"{of} has the format {version.format[:40]!r}")
         _require(version.size >= 0, f"{of} has an impossible size")
         _check_time(version.created, of)
         _name(look, version.digest)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nbtrack.entities.ids import new_id
-from nbtrack.entities.models import ModelVersion, RegisteredModel
+from nbtrack.entities.models import ModelVersion, RegisteredModel, VersionRecord
 from nbtrack.entities.names import check_model_name
 from nbtrack.entities.runs import Artifact
 from nbtrack.errors import InvalidInput, NotFound, StoreCorrupt
@@ -36,8 +36,11 @@ class Models:
         tags: dict[str, str] | None = None,
         python: str | None = None,
         experiment: str | None = None,
+        format: str | None = None,
     ) -> Deferred:
         """Make a version of the model `name` from a model that a run saved, in a format that runs no code when loaded.
+
+        It is there only once a fresh process has loaded its file and got the answers that the model gave in its notebook.
 
         Parameters
         ----------
@@ -45,6 +48,8 @@ class Models:
             Which of the run's models, where it has several.
         python
             The interpreter that has the model's library; by default the keeper's own.
+        format
+            ``pickle`` keeps a model that no safe format holds, and says so wherever the version is shown.
 
         Raises
         ------
@@ -52,19 +57,35 @@ class Models:
             If the run has no such model.
         UnsafeModel
             If the model has types that no safe format holds.
+        ModelError
+            If what was written cannot be loaded, or answers otherwise; says how.
         """
         check_model_name(name)
+        if format not in (None, "pickle"):
+            raise InvalidInput(
+                f"The kind of a model decides its format; only pickle may be asked for, not {format!r}."
+            )
         if alias is not None:
             check_model_name(alias, "alias")
         identifier = self._runs.resolve(run, experiment)
         chosen = self._choose(identifier, artifact)
-        source, target = (self._store.incoming / f"{new_id()}.{kind}" for kind in ("pickle", "skops"))
+        rows = self._rows(identifier, chosen)
+        source, target = (self._store.incoming / f"{new_id()}.{kind}" for kind in ("kept", "version"))
         source.touch(mode=0o600)
         source.write_bytes(self._store.blobs.get(chosen.digest or ""))
 
         def work() -> dict[str, Any]:
             try:
-                return convert_in_child(source, chosen.digest or "", target, python)
+                return convert_in_child(
+                    source,
+                    chosen.digest or "",
+                    target,
+                    python,
+                    form=chosen.format,
+                    want=format,
+                    rows=rows,
+                    library=(chosen.type_name or "").partition(".")[0],
+                )
             finally:
                 source.unlink(missing_ok=True)
 
@@ -77,6 +98,13 @@ class Models:
                 target.unlink(missing_ok=True)
 
         return Deferred(work, finish)
+
+    def _rows(self, run: str, chosen: Artifact) -> str | None:
+        """The rows of input that were kept with a model, as JSON."""
+        for item in self._store.artifacts.of_run(run):
+            if item.kind == "verification" and item.name == f"{chosen.name}.rows.json" and item.digest:
+                return self._store.blobs.get(item.digest).decode()
+        return None
 
     def _choose(self, run: str, artifact: str | None) -> Artifact:
         label = self._store.runs.rows([run])[0].name
@@ -135,8 +163,11 @@ class Models:
                 description=description,
                 tags=tags,
                 time=now,
+                record=VersionRecord(runs_code=converted["runs_code"], **converted["found"]),
             )
-            decided = {"model": name, "version": version, "run": run, "digest": digest}
+            decided = {"model": name, "version": version, "run": run, "digest": digest} | (
+                {"runs_code": True} if converted["runs_code"] else {}
+            )
             self._store.audit.append(now, user_name(), "model.registered", decided)
             if alias is not None:
                 before = self._store.models.set_alias(name, alias, version)

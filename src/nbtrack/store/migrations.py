@@ -14,6 +14,7 @@ from nbtrack.store.deletion import DELETION
 from nbtrack.store.executions import TRACES
 from nbtrack.store.facts import FACT_KEYS, FACTS
 from nbtrack.store.foundation import FOUNDATION
+from nbtrack.store.models import RECORDS
 from nbtrack.store.origins import ORIGINS
 from nbtrack.store.profiles import DATA
 from nbtrack.store.saves import HISTORY
@@ -40,6 +41,7 @@ MIGRATIONS: list[tuple[str, Step]] = [
     ("0011_data", DATA),
     ("0012_fact_keys", FACT_KEYS),
     ("0013_history", HISTORY),
+    ("0014_version_records", RECORDS),
 ]
 
 

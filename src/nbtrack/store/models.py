@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from typing import Any
+from typing import Any, Final
 
 import apsw
 
-from nbtrack.entities.models import ModelVersion, RegisteredModel
+from nbtrack.entities.models import ModelVersion, RegisteredModel, VersionRecord
 from nbtrack.store.metrics import Metrics
 from nbtrack.store.values import iso, load
 
+RECORDS: Final = "ALTER TABLE model_versions ADD COLUMN record TEXT NOT NULL DEFAULT '{}';"
+"""What was found of a version's file before it existed, as JSON; empty for versions of older stores."""
+
 _VERSION = (
     "SELECT models.name, version, run_id, run_names.name || '-' || runs.number, artifact, format, digest, size,"
-    " type_name, types, model_versions.description, model_versions.tags, created FROM model_versions"
+    " type_name, types, model_versions.description, model_versions.tags, created, record FROM model_versions"
     " JOIN models ON models.id = model"
     " LEFT JOIN runs ON runs.id = run_id LEFT JOIN run_names ON run_names.id = runs.name"
 )
@@ -40,6 +44,7 @@ class Models:
         description: str,
         tags: dict[str, str],
         time: int,
+        record: VersionRecord | None = None,
     ) -> int:
         """Add a version and return its number; the model is made with its first version."""
         model, version = next(
@@ -52,9 +57,9 @@ class Models:
         )
         self._connection.execute(
             "INSERT INTO model_versions (model, version, run_id, artifact, format, digest, size, type_name, types,"
-            " description, tags, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " description, tags, created, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (model, version, run, artifact, format, digest, size, type_name, json.dumps(types), description)
-            + (json.dumps(tags), time),
+            + (json.dumps(tags), time, plain_record(record or VersionRecord())),
         )
         return int(version)
 
@@ -127,6 +132,7 @@ class Models:
             description,
             tags,
             created,
+            record,
         ) = row
         return ModelVersion(
             model=name,
@@ -144,4 +150,16 @@ class Models:
             metrics={key: summary.last for key, summary in self._metrics.summaries(run).items()},
             description=description,
             tags=load(tags),
+            record=record_of(record, form),
         )
+
+
+def plain_record(record: VersionRecord) -> str:
+    """A record as JSON."""
+    return json.dumps(dataclasses.asdict(record))
+
+
+def record_of(text: str, form: str) -> VersionRecord:
+    """The record that JSON holds. A pickle runs code, whatever a record that came from elsewhere says."""
+    found = VersionRecord(**load(text))
+    return dataclasses.replace(found, runs_code=True) if form == "pickle" else found

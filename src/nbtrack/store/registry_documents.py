@@ -9,12 +9,13 @@ from typing import Any
 import apsw
 
 from nbtrack.entities.bundles import AliasDocument, RegistryDocument, VersionDocument
+from nbtrack.store.models import plain_record, record_of
 from nbtrack.store.trash import IDS, bound
 
 _VERSIONS = (
     "SELECT model, version, coalesce(origin_of.origin, ?1), coalesce(origin_of.name, given, models.name),"
     " coalesce(origin_of.number, version), models.name, models.description, models.tags, run_id, artifact, format,"
-    " digest, size, type_name, types, model_versions.description, model_versions.tags, created"
+    " digest, size, type_name, types, model_versions.description, model_versions.tags, created, record"
     " FROM model_versions JOIN models ON models.id = model LEFT JOIN version_origins AS origin_of USING (model, version)"
 )
 _FIRST_NAME = (
@@ -54,10 +55,10 @@ class RegistryDocuments:
                 origin=origin, given=given, number=number, model=name, model_description=about,
                 model_tags=json.loads(about_tags), run=run, artifact=artifact, format=form, digest=digest, size=size,
                 type_name=type_name, types=json.loads(types), description=description, tags=json.loads(tags),
-                created=created,
+                created=created, record=record_of(record, form),
             )
             for _, _, origin, given, number, name, about, about_tags, run, artifact, form, digest, size, type_name, types,
-                description, tags, created in rows
+                description, tags, created, record in rows
         ]  # fmt: skip
         aliases = self._all(
             f"SELECT aliases.model, aliases.version, coalesce(known.origin, ?), coalesce(known.name, {_FIRST_NAME}),"
@@ -129,7 +130,7 @@ class RegistryDocuments:
             )
         self._connection.execute(
             "INSERT INTO model_versions (model, version, run_id, artifact, format, digest, size, type_name, types,"
-            " description, tags, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " description, tags, created, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (model, number, document.run, document.artifact, document.format, document.digest, document.size)
             + (
                 document.type_name,
@@ -137,7 +138,7 @@ class RegistryDocuments:
                 document.description,
                 json.dumps(document.tags),
             )
-            + (document.created,),
+            + (document.created, plain_record(document.record)),
         )
         self._connection.execute(
             "INSERT INTO version_origins (model, version, origin, name, number) VALUES (?, ?, ?, ?, ?)",
