@@ -155,6 +155,90 @@ def test_every_cell_has_one_row_and_head_keeps_its_order(base: dict[str, Any], h
     assert staying == [id(cell) for cell in base["cells"] if id(cell) in staying]
 
 
+EDITS = st.lists(
+    st.one_of(
+        st.just(("keep", "")),
+        st.just(("remove", "")),
+        st.tuples(st.just("insert"), st.sampled_from(["import torch\ntorch.seed()", "zz = [1, 2, 3]", ""])),
+        st.tuples(st.just("edit"), st.sampled_from(["\nprint(1)", "\nfor i in x:\n    pass"])),
+        st.tuples(st.just("output"), st.sampled_from(["1", "2\n3", "<b>"])),
+        st.tuples(st.just("tag"), st.sampled_from(["x", "y"])),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+def verdict_of_nbdime(base: dict[str, Any], head: dict[str, Any]) -> dict[str, str]:
+    """What nbdime says of each cell, by its id."""
+    import nbdime
+
+    entries = nbdime.diff_notebooks(nbformat.from_dict(base), nbformat.from_dict(head))
+    found = {}
+    for entry in next((entry.diff for entry in entries if entry.key == "cells"), []):
+        if entry.op == "addrange":
+            found |= {cell["id"]: "added" for cell in entry.valuelist}
+        elif entry.op == "removerange":
+            found |= {base["cells"][entry.key + i]["id"]: "removed" for i in range(entry.length)}
+        else:
+            found[base["cells"][entry.key]["id"]] = "changed"
+    return found
+
+
+@settings(max_examples=120, deadline=None)
+@given(EDITS)
+def test_the_verdict_on_each_cell_is_that_of_nbdime(edits: list[tuple[str, str]]) -> None:
+    """Both ways round, for cells with ids of their own and edits that leave them where they are."""
+    before, after = [], []
+    for place, (edit, text) in enumerate(edits):
+        cell = code(f"name_{place} = {place}\nuse(name_{place})", f"id-{place}", [stream("out")])
+        if edit == "insert":
+            after.append(code(text, f"new-{place}"))
+        before.append(cell)
+        if edit != "remove":
+            changed = copy.deepcopy(cell)
+            if edit == "edit":
+                changed["source"] += text
+            elif edit == "output":
+                changed["outputs"] = [stream(text)]
+            elif edit == "tag":
+                changed["metadata"]["tags"] = [text]
+            after.append(changed)
+    for base, head in ((notebook(*before), notebook(*after)), (notebook(*after), notebook(*before))):
+        ours = {
+            (row.after or row.before or {})["id"]: str(row.kind)
+            for row in diff_notebooks(base, head).cells
+            if row.kind != "unchanged"
+        }
+        assert ours == verdict_of_nbdime(base, head)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "note"),
+    [
+        (["a = 1\nb = 2"], ["a = 1", "b = 2"], "one cell was split into 2"),
+        (["a = 1\n\nb = 2\nc = 3"], ["a = 1", "b = 2", "c = 3"], "one cell was split into 3"),
+        (["a = 1", "b = 2"], ["a = 1\n\nb = 2"], "2 cells were merged into one"),
+        (["a = 1", "b = 2"], ["a = 1\nb = 3"], ""),
+        (["a = 1"], ["a = 1", "b = 2"], ""),
+    ],
+)
+@pytest.mark.parametrize("kept", ["first", "last", "none"])
+def test_a_cell_that_was_split_or_merged_is_called_so(
+    before: list[str], after: list[str], note: str, kept: str
+) -> None:
+    def cells(sources: list[str], side: str) -> list[dict[str, Any]]:
+        same = {"first": 0, "last": len(sources) - 1, "none": -1}[kept]
+        return [code(text, "same" if i == same else f"{side}{i}") for i, text in enumerate(sources)]
+
+    around = code("around", "around")
+    base = notebook(around, *cells(before, "b"), code("end", "end"))
+    head = notebook(around, *cells(after, "h"), code("end", "end"))
+    rows = diff_notebooks(base, head).cells
+    assert {row.note for row in rows} == {"", note}
+    assert all(row.note == note for row in rows if row.kind != "unchanged")
+
+
 def big(ids: str, edit: str, n: int = 500) -> dict[str, Any]:
     html = "<table>" + "<tr><td>0.123</td></tr>" * 200 + edit + "</table>"
     output = {

@@ -10,6 +10,7 @@ import click
 import pytest
 
 from nbtrack.analysis.compare import compare
+from nbtrack.analysis.diff import diff_notebooks
 from nbtrack.analysis.sources import names_whole_path
 from nbtrack.commands import Asking, Command, View, command_names, command_tree, complete, run_command
 from nbtrack.commands.replay import replay
@@ -129,6 +130,9 @@ class Store:
             case "runs.names":
                 names = {"metrics": ["accuracy", "my loss"], "params": ["max_depth"], "tags": ["team"]}
                 return {**names, "experiments": ["final", "quickstart"]}
+            case "snapshots.diff":
+                sides = [self.ask("snapshots.get", run=arguments[side]) for side in ("base", "head")]
+                return diff_notebooks(*(side.notebook for side in sides), *(side.run for side in sides))
             case "snapshots.get":
                 cell = {
                     "cell_type": "code",

@@ -444,13 +444,34 @@ export interface History {
 /** What happened to a cell between two snapshots. */
 export type CellChangeKind = 'unchanged' | 'added' | 'removed' | 'changed' | 'moved';
 
-/** One row of a notebook diff: `before` and `after` are cells in nbformat 4 JSON, None where absent. */
+/**
+ * What differs between two runs beside their notebooks.
+ *
+ * `kind` is `param`, `metric`, `data`, `package` or `environment`; `before` and `after` are None where a
+ * run has none. `better` says of a metric whether `after` is better, where its name tells.
+ */
+export interface NumberChange {
+  kind: string;
+  name: string;
+  before: JSONValue;
+  after: JSONValue;
+  better: boolean | null;
+}
+
+/**
+ * One row of a notebook diff: `before` and `after` are cells in nbformat 4 JSON, None where absent.
+ *
+ * `note` says of a cell that it was split, or merged from others. `numbers` are the changes between two runs that this
+ * cell is responsible for, as far as its source tells.
+ */
 export interface CellChange {
   kind: CellChangeKind;
   before: Record<string, unknown> | null;
   after: Record<string, unknown> | null;
   source_changed: boolean;
   outputs_changed: boolean;
+  note: string;
+  numbers: NumberChange[];
 }
 
 /** A module of the project whose source differs; None where it was not imported. */
@@ -463,13 +484,14 @@ export interface ModuleChange {
 /**
  * How the notebook of `head` differs from that of `base`; both are labels such as `forest-1`.
  *
- * `modules` are those of the imported modules that differ.
+ * `modules` are those of the imported modules that differ; `numbers` the changes between two runs that no cell names.
  */
 export interface NotebookDiff {
   base: string;
   head: string;
   cells: CellChange[];
   modules: ModuleChange[];
+  numbers: NumberChange[];
 }
 
 /**

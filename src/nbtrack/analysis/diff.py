@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nbtrack.analysis.alignment import Cell, Pair, align, source_of
@@ -13,6 +14,7 @@ VOLATILE_METADATA = frozenset(
     ("ExecuteTime", "execution", "collapsed", "scrolled", "jupyter", "trusted", "outputId", "executionInfo")
 )
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
+_MOST_PARTS = 6
 _OWN_MIME = "application/vnd.nbtrack"
 
 
@@ -38,7 +40,7 @@ def diff_notebooks(
         How the modules differ that they imported: see `diff_modules`.
     """
     old, new = _cells(base_nb), _cells(head_nb)
-    cells = [_change(pair, old, new) for pair in align(old, new)]
+    cells = _noted([_change(pair, old, new) for pair in align(old, new)])
     return NotebookDiff(base=base, head=head, cells=cells, modules=list(modules))
 
 
@@ -86,6 +88,42 @@ def _change(pair: Pair, old: Sequence[Cell], new: Sequence[Cell]) -> CellChange:
     if pair.moved:
         kind = CellChangeKind.MOVED
     return CellChange(kind=kind, before=before, after=after, source_changed=source, outputs_changed=outputs)
+
+
+def _noted(changes: list[CellChange]) -> list[CellChange]:
+    """Say of neighbouring rows when they are one cell that was split, or several that were merged."""
+    result = list(changes)
+    start = 0
+    while start < len(changes):
+        for end in range(min(len(changes), start + _MOST_PARTS), start + 1, -1):
+            rows = changes[start:end]
+            if any(row.kind in (CellChangeKind.UNCHANGED, CellChangeKind.MOVED) for row in rows):
+                continue
+            note = _regrouped(rows)
+            if note:
+                result[start:end] = [replace(row, note=note) for row in rows]
+                start = end - 1
+                break
+        start += 1
+    return result
+
+
+def _regrouped(rows: Sequence[CellChange]) -> str:
+    before, after = (
+        [cell for row in rows if (cell := getattr(row, side)) is not None] for side in ("before", "after")
+    )
+    if (len(before) == 1) == (len(after) == 1) or not before or not after:
+        return ""
+    if len({cell.get("cell_type") for cell in (*before, *after)}) > 1 or _lines(before) != _lines(after):
+        return ""
+    if len(before) == 1:
+        return f"one cell was split into {len(after)}"
+    return f"{len(before)} cells were merged into one"
+
+
+def _lines(cells: Sequence[Cell]) -> list[str]:
+    """The lines of cells, one after the other, without empty ones."""
+    return [line.rstrip() for cell in cells for line in source_of(cell).splitlines() if line.strip()]
 
 
 def _lasting(cell: Cell) -> tuple[dict[str, Any], Any]:

@@ -14,6 +14,7 @@ import click
 from nbtrack.cli.demo import open_in_lab, require, run_demo, summary_view
 from nbtrack.cli.startup import disable_view, enable_view
 from nbtrack.commands import Command, Tree, command_tree, run_command
+from nbtrack.commands.git_commands import difftool
 from nbtrack.errors import InvalidInput, NbtrackError
 from nbtrack.operations import Proxy
 from nbtrack.render.characters import visible
@@ -102,7 +103,7 @@ def _without_store(words: list[str]) -> tuple[str | None, list[str]]:
 def shell_tree() -> Tree:
     """The tree with what only a shell needs."""
     tree = command_tree()
-    for command in (_enable, _disable, _demo):
+    for command in (difftool, _enable, _disable, _demo):
         tree.add_command(command)
     # Taken out of the words before; here for the help.
     store = "The store, or the folder that has it; else NBTRACK_STORE, else found upward from here."

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from nbtrack.analysis.diff import diff_modules, diff_notebooks
+from nbtrack.analysis.diff import diff_notebooks
 from nbtrack.analysis.restored import chosen_cells
 from nbtrack.commands.answers import answer, as_json, in_experiment
 from nbtrack.commands.grammar import Asking, Command
 from nbtrack.commands.lineage_commands import place
 from nbtrack.commands.notebook_sources import notebook_source
 from nbtrack.entities.notebook_text import NotebookError
-from nbtrack.entities.snapshots import History, SnapshotFile
+from nbtrack.entities.snapshots import History, NotebookDiff, SnapshotFile
 from nbtrack.errors import Conflict, InvalidInput
 from nbtrack.operations import to_json
 from nbtrack.render.views import View
@@ -145,20 +146,29 @@ _SOURCE = "RUN|SNAPSHOT|FILE|REVISION:FILE"
 def diff(
     asking: Asking, base: str, head: str, experiment: str | None, as_nbdime: bool, as_json: bool
 ) -> View:
-    """Show how a notebook differs, cell by cell, and the modules that it imported.
+    """Show how a notebook differs, cell by cell; of two runs also params, metrics, data and packages beside the cells.
 
     Each side is a run, a snapshot of the history, a file, or a file of a git revision such as HEAD:churn.ipynb.
     """
-    where = experiment or asking.experiment
-    old, new = (notebook_source(asking, name, where) for name in (base, head))
-    modules = diff_modules(old.modules, new.modules) if old.run and new.run else []
-    found = diff_notebooks(old.notebook, new.notebook, base=old.label, head=new.label, modules=modules)
+    found, notebooks = difference(asking, base, head, experiment or asking.experiment)
     if as_nbdime:
         from nbtrack.analysis.nbdime_format import nbdime_format
 
-        written = nbdime_format(old.notebook, new.notebook, found)
+        written = nbdime_format(*notebooks, found)
         return View(kind="json", content=to_json(written, indent=2))
     return answer("diff", found, as_json)
+
+
+def difference(
+    asking: Asking, base: str, head: str, experiment: str | None
+) -> tuple[NotebookDiff, tuple[dict[str, Any], dict[str, Any]]]:
+    """How two notebooks differ that a person names, and the notebooks; of two runs with their numbers."""
+    old, new = (notebook_source(asking, name, experiment) for name in (base, head))
+    if old.run and new.run:
+        found: NotebookDiff = asking.proxy.ask("snapshots.diff", base=base, head=head, experiment=experiment)
+    else:
+        found = diff_notebooks(old.notebook, new.notebook, base=old.label, head=new.label)
+    return found, (old.notebook, new.notebook)
 
 
 HISTORY_COMMANDS = (diff, history, checkout)

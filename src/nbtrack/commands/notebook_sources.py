@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ class NotebookSource:
 
     label: str
     notebook: dict[str, Any]
-    modules: dict[str, str] = field(default_factory=dict)
     run: str | None = None
 
 
@@ -53,7 +52,7 @@ def notebook_source(asking: Asking, name: str, experiment: str | None) -> Notebo
     if colon and inside:
         return NotebookSource(name, parsed(_of_revision(revision, inside), name))
     found: Snapshot = asking.proxy.ask("snapshots.get", run=name, experiment=experiment)
-    return NotebookSource(found.run, found.notebook, found.modules, name)
+    return NotebookSource(found.run, found.notebook, name)
 
 
 def parsed(content: bytes, name: str) -> dict[str, Any]:

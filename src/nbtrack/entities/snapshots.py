@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from nbtrack.entities.values import JSONValue
+
 
 class SnapshotReason(StrEnum):
     """Why a snapshot was taken: a run ended, the file was saved, or the kernel ended."""
@@ -87,14 +89,35 @@ class CellChangeKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NumberChange:
+    """What differs between two runs beside their notebooks.
+
+    ``kind`` is ``param``, ``metric``, ``data``, ``package`` or ``environment``; ``before`` and ``after`` are None where a
+    run has none. ``better`` says of a metric whether ``after`` is better, where its name tells.
+    """
+
+    kind: str
+    name: str
+    before: JSONValue
+    after: JSONValue
+    better: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CellChange:
-    """One row of a notebook diff: ``before`` and ``after`` are cells in nbformat 4 JSON, None where absent."""
+    """One row of a notebook diff: ``before`` and ``after`` are cells in nbformat 4 JSON, None where absent.
+
+    ``note`` says of a cell that it was split, or merged from others. ``numbers`` are the changes between two runs that this
+    cell is responsible for, as far as its source tells.
+    """
 
     kind: CellChangeKind
     before: dict[str, Any] | None
     after: dict[str, Any] | None
     source_changed: bool = False
     outputs_changed: bool = False
+    note: str = ""
+    numbers: list[NumberChange] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +133,11 @@ class ModuleChange:
 class NotebookDiff:
     """How the notebook of ``head`` differs from that of ``base``; both are labels such as ``forest-1``.
 
-    ``modules`` are those of the imported modules that differ.
+    ``modules`` are those of the imported modules that differ; ``numbers`` the changes between two runs that no cell names.
     """
 
     base: str
     head: str
     cells: list[CellChange] = field(default_factory=list)
     modules: list[ModuleChange] = field(default_factory=list)
+    numbers: list[NumberChange] = field(default_factory=list)

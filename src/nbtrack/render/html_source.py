@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from nbtrack.analysis.alignment import source_of
 from nbtrack.analysis.lines import Line, line_diff
-from nbtrack.entities.snapshots import CellChange, CellChangeKind, NotebookDiff
+from nbtrack.entities.snapshots import CellChange, CellChangeKind, NotebookDiff, NumberChange
 from nbtrack.render.characters import visible
-from nbtrack.render.text_source import change_title, diff_summary, module_sign, module_title
+from nbtrack.render.text_source import change_title, diff_summary, module_sign, module_title, number_text
 
 _CLASSES = {
     "same": "",
@@ -68,7 +69,7 @@ def diff_html(diff: NotebookDiff) -> str:
     unchanged = number = shown = 0
     for change in [*diff.cells, None]:
         number += change is not None and change.after is not None
-        if change is not None and change.kind is CellChangeKind.UNCHANGED:
+        if change is not None and change.kind is CellChangeKind.UNCHANGED and not change.numbers:
             unchanged += 1
             continue
         if unchanged:
@@ -82,6 +83,8 @@ def diff_html(diff: NotebookDiff) -> str:
                 sections.append(_change(change, number))
     if shown > _MOST_CELLS:
         sections.append(f'<div class="nbtrack-q">… {shown - _MOST_CELLS:,} more cells that differ</div>')
+    if diff.numbers:
+        sections += ['<div class="nbtrack-h">what no cell names</div>', _numbers(diff.numbers)]
     for module in diff.modules[:_MOST_CELLS]:
         title = f"{module_sign(module)} {module_title(module)}"
         sections.append(f'<div class="nbtrack-h">{escape(title)}</div>')
@@ -90,12 +93,22 @@ def diff_html(diff: NotebookDiff) -> str:
 
 
 def _change(change: CellChange, number: int) -> str:
-    signs = {"added": "+", "removed": "−", "moved": "↕"}
+    signs = {"added": "+", "removed": "−", "moved": "↕", "unchanged": "="}
     title = (
         f'<div class="nbtrack-h">{signs.get(change.kind, "~")} {escape(change_title(change, number))}</div>'
     )
     before = source_of(change.before) if change.before else ""
     after = source_of(change.after) if change.after else ""
+    numbers = _numbers(change.numbers)
     if change.source_changed or change.before is None or change.after is None:
-        return title + source_change(before, after)
-    return title + source_html(after, 3)
+        return title + source_change(before, after) + numbers
+    return title + source_html(after, 3) + numbers
+
+
+def _numbers(changes: Sequence[NumberChange]) -> str:
+    """The values that differ, those for the better and the worse in their colours."""
+    classes = {True: " nbtrack-g", False: " nbtrack-b", None: ""}
+    return "".join(
+        f'<div class="nbtrack-i{classes[change.better]}">{escape(number_text(change))}</div>'
+        for change in changes
+    )

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from nbtrack.analysis.alignment import source_of
 from nbtrack.analysis.lines import line_diff
-from nbtrack.entities.snapshots import CellChange, CellChangeKind, ModuleChange, NotebookDiff
+from nbtrack.entities.snapshots import CellChange, CellChangeKind, ModuleChange, NotebookDiff, NumberChange
+from nbtrack.entities.values import JSONValue
 from nbtrack.render.characters import visible
-from nbtrack.render.numbers import counted
+from nbtrack.render.numbers import counted, pair, value
 from nbtrack.render.text_layout import dim, line, source_lines
 
 if TYPE_CHECKING:
@@ -60,8 +61,11 @@ def change_title(change: CellChange, number: int) -> str:
     cell = change.after or change.before or {}
     kind = visible(str(cell.get("cell_type", "")), 20)
     if change.kind is CellChangeKind.REMOVED:
-        return f"{kind} cell removed" + (f" (stood behind cell {number})" if number else " (stood first)")
+        where = f" (stood behind cell {number})" if number else " (stood first)"
+        return f"{kind} cell removed{where}" + (f" · {change.note}" if change.note else "")
     title = f"{kind} cell {number} {change.kind.value}"
+    if change.note:
+        title += f" · {change.note}"
     if change.kind is CellChangeKind.MOVED and change.source_changed:
         title += " and changed"
     if change.kind in (CellChangeKind.CHANGED, CellChangeKind.MOVED):
@@ -79,7 +83,7 @@ def diff_lines(diff: NotebookDiff) -> list[Text]:
     unchanged = number = 0
     for change in [*diff.cells, None]:
         number += change is not None and change.after is not None
-        if change is not None and change.kind is CellChangeKind.UNCHANGED:
+        if change is not None and change.kind is CellChangeKind.UNCHANGED and not change.numbers:
             unchanged += 1
             continue
         if unchanged:
@@ -87,18 +91,39 @@ def diff_lines(diff: NotebookDiff) -> list[Text]:
             unchanged = 0
         if change is not None:
             lines += [line(), *_change_lines(change, number)]
+    if diff.numbers:
+        lines += [line(), line("what no cell names", style="bold"), *map(_number_line, diff.numbers)]
     for module in diff.modules:
         title = line(f"{module_sign(module)} {module_title(module)}", style="bold yellow")
         lines += [line(), title, *source_change(module.before or "", module.after or "")]
     return lines
 
 
+def number_text(change: NumberChange) -> str:
+    """A value that differs, in words: ``param max_depth 3 → 5``."""
+    if isinstance(change.before, float) and isinstance(change.after, float):
+        sides = pair(change.before, change.after)
+    else:
+        sides = _side(change.before), _side(change.after)
+    return f"{change.kind} {visible(change.name, 60)} {sides[0]} → {sides[1]}"
+
+
+def _side(given: JSONValue) -> str:
+    return "none" if given is None else value(given, 60)
+
+
+def _number_line(change: NumberChange) -> Text:
+    good = {True: "green", False: "red", None: ""}[change.better]
+    return line("  ", number_text(change), style=good)
+
+
 def _change_lines(change: CellChange, number: int) -> list[Text]:
-    signs = {"added": ("+", "green"), "removed": ("-", "red"), "moved": ("↕", "cyan")}
+    signs = {"added": ("+", "green"), "removed": ("-", "red"), "moved": ("↕", "cyan"), "unchanged": ("=", "")}
     sign, style = signs.get(change.kind, ("~", "yellow"))
     title = line(f"{sign} {change_title(change, number)}", style=f"bold {style}")
     before = source_of(change.before) if change.before else ""
     after = source_of(change.after) if change.after else ""
+    numbers = [_number_line(found) for found in change.numbers]
     if change.source_changed or change.before is None or change.after is None:
-        return [title, *source_change(before, after)]
-    return [title, *source_lines(after, 3)]
+        return [title, *source_change(before, after), *numbers]
+    return [title, *source_lines(after, 3), *numbers]

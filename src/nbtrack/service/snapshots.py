@@ -10,6 +10,7 @@ from typing import Any
 from nbtrack.analysis.diff import diff_modules, diff_notebooks, outline
 from nbtrack.analysis.formats import current_format
 from nbtrack.analysis.notebooks import FROM_SAVE, Executed, lay_over
+from nbtrack.analysis.responsible import with_numbers
 from nbtrack.analysis.restored import restored
 from nbtrack.entities.ids import short_id
 from nbtrack.entities.notebook_text import NotebookError, read_notebook
@@ -88,16 +89,23 @@ class Snapshots:
     def diff(self, base: str, head: str, experiment: str | None = None) -> Deferred:
         """How the notebook differs between two runs or snapshots, and the modules that it imported.
 
+        Of two runs also the params, metrics, data and packages that differ, each beside the cell responsible.
+
         Raises
         ------
         NotFound
             If there is none of one of these names.
         """
+        records = [self._find(name, experiment)[0] for name in (base, head)]
         old, new = self.get(base, experiment), self.get(head, experiment)
+        runs = [record.run for record in records if record.run is not None]
+        comparison = self._runs.compare(runs) if len(runs) == 2 else None
+        cells = [cell.source for cell in self._store.executions.of_run(runs[-1])] if comparison else []
 
         def work() -> NotebookDiff:
             modules = diff_modules(old.modules, new.modules)
-            return diff_notebooks(old.notebook, new.notebook, base=old.run, head=new.run, modules=modules)
+            found = diff_notebooks(old.notebook, new.notebook, base=old.run, head=new.run, modules=modules)
+            return with_numbers(found, comparison, cells) if comparison else found
 
         return Deferred(work, lambda found: found)
 
