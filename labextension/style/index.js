@@ -1,3 +1,4 @@
 import './tokens.css';
 import './run_table.css';
 import './panel.css';
+import './pages.css';

@@ -223,6 +223,59 @@ export interface Dataset {
 }
 
 /**
+ * What a column holds, as far as it was looked at.
+ *
+ * `kind` is `number`, `time` (its values are Unix times in seconds), `boolean`, `text` or `other`.
+ * `count` rows were looked at; `missing` of them hold nothing (NaN, None) and `infinite` an infinity, and neither
+ * counts for the rest. `distinct` is exact or an estimate. `top` has the values and how often each occurs, where there
+ * are few. For texts `minimum`, `maximum`, `mean`, `std` and `quantiles` are those of their lengths.
+ */
+export interface ColumnProfile {
+  name: string;
+  dtype: string;
+  kind: string;
+  count: number;
+  missing: number;
+  infinite: number;
+  distinct: number | null;
+  exact: boolean;
+  minimum: number | null;
+  maximum: number | null;
+  mean: number | null;
+  std: number | null;
+  quantiles: Measured[];
+  top: Record<string, number>;
+}
+
+/**
+ * What data holds: `read` of its `rows` rows and the `columns` named, out of `width`.
+ *
+ * `sampled` where that is not all; `note` then says what was left out and why.
+ */
+export interface DataProfile {
+  rows: number;
+  read: number;
+  width: number;
+  sampled: boolean;
+  note: string | null;
+  columns: ColumnProfile[];
+}
+
+/** Data of a run, and what it holds where that is known. */
+export interface ProfiledData {
+  data: Dataset;
+  profile: DataProfile | null;
+}
+
+/** The data of a run: what it read, and what its models were fitted on. */
+export interface RunData {
+  run: string;
+  name: string;
+  experiment: string;
+  data: ProfiledData[];
+}
+
+/**
  * One thing of what runs ran in; `digest` names content that belongs to it.
  *
  * `kind` is one of `KINDS`. A fact of the process itself is told by the process, that of the machine and of the
@@ -331,6 +384,92 @@ export interface RegisteredModel {
   aliases: Record<string, number>;
   description: string;
   tags: Record<string, string>;
+}
+
+/**
+ * What one command moved to the trash, or what came back from it.
+ *
+ * `runs` are names with their experiment (`quickstart/forest-3`), `versions` are `churn/3`; `time` is ISO 8601 in
+ * UTC; `size` is what nothing outside the trash refers to, so what collecting frees.
+ */
+export interface Deletion {
+  time: string;
+  runs: string[];
+  versions: string[];
+  size: number;
+}
+
+/** All that may still be taken back, newest first. */
+export interface Trash {
+  deletions: Deletion[];
+  size: number;
+}
+
+/**
+ * What a decision was about, by its present name: `quickstart/forest-3`, `churn`, `churn/3`, or an experiment.
+ *
+ * `former` are the names before, in the same order, where the decision changed them. `runs` counts the runs of a
+ * renamed experiment.
+ */
+export interface Curated {
+  names: string[];
+  former: string[];
+  runs: number;
+}
+
+/**
+ * What collecting removed for good, or (`dry_run`) would remove.
+ *
+ * `models` are model files of runs that stay; `executions` those of no run, and of removed ones; `saves` are files of
+ * notebooks that were saved between runs; `files` are leftovers of interrupted writes. `size` is what blobs and files
+ * took; `unused` is room inside the database that is used again first. `kept` says in sentences what stays in the trash
+ * though it is old enough.
+ */
+export interface Collection {
+  dry_run: boolean;
+  runs: number;
+  versions: number;
+  models: number;
+  executions: number;
+  saves: number;
+  blobs: number;
+  files: number;
+  size: number;
+  unused: number;
+  kept: string[];
+}
+
+/**
+ * What one run, cell or kind of content takes.
+ *
+ * `size` is its own: content that nothing else refers to. `shared` is what it has in common with others. `count` is
+ * the number of pieces of content. `detail` is the beginning of a cell's newest source, or that a run is pinned or in
+ * the trash.
+ */
+export interface UsageRow {
+  name: string;
+  size: number;
+  shared: number;
+  count: number;
+  detail: string;
+}
+
+/**
+ * What takes the space, largest first; sizes are those of files, in bytes, and `total` is the sum of all of them.
+ *
+ * `by` is `run`, `cell` or `kind`; `left_out` rows are not listed and take `rest` bytes of their own.
+ * `shared` is what several rows have in common, counted once; `other` is what belongs to no row. So the sizes of the
+ * rows, `rest`, `shared` and `other` make `total`. `freed` is what collecting would free now, told by kind only.
+ */
+export interface Usage {
+  by: string;
+  rows: UsageRow[];
+  left_out: number;
+  rest: number;
+  shared: number;
+  other: number;
+  total: number;
+  freed: number;
 }
 
 /** Where a text was found: a cell's source, what it printed or showed, its traceback, or a note about a run. */

@@ -1,12 +1,14 @@
 import type * as React from 'react';
 import { useMemo, useRef, useState } from 'react';
-import type { RunTable as Table } from '../api/types';
+import type { RunRow, RunTable as Table } from '../api/types';
 import { EmptyMessage, ErrorMessage, LoadingMessage, NoMatchMessage } from './Message';
 import { RunTableCompact } from './RunTableCompact';
 import { RunTableWide } from './RunTableWide';
 import { shownColumns, valueColumns } from './columns';
 import type { ValueColumn } from './columns';
 import { useNow, useWidth } from './observed';
+import { useSelection } from './selection';
+import type { Selection } from './selection';
 import { nextSorting, sortedRuns } from './sorting';
 import type { Sorting } from './sorting';
 import type { Trans } from './translate';
@@ -25,6 +27,34 @@ export interface RunTableProps {
   fill?: boolean;
   trans: Trans;
   onRetry?: () => void;
+  /** Show all that is known of a run. */
+  onOpen?: (run: RunRow) => void;
+  /** Show what differs between runs. */
+  onCompare?: (runs: readonly RunRow[]) => void;
+}
+
+/** Runs that can be compared at once: as many as there are colours. */
+const MOST_COMPARED = 10;
+
+/** What can be done with the chosen runs. */
+function Chosen(props: { runs: readonly RunRow[]; selection: Selection; trans: Trans; onCompare: (runs: readonly RunRow[]) => void }): React.JSX.Element {
+  const { runs, selection, trans, onCompare } = props;
+  const fits = runs.length >= 2 && runs.length <= MOST_COMPARED;
+  return (
+    <div className="nbt-chosen" role="toolbar" aria-label={trans.__('Chosen runs')}>
+      <span className="nbt-chosen-count" role="status">{trans._n('%1 chosen', '%1 chosen', runs.length)}</span>
+      <button
+        type="button"
+        className="nbt-button nbt-button-main"
+        disabled={!fits}
+        title={fits ? undefined : trans.__('Choose 2 to %1 runs', MOST_COMPARED)}
+        onClick={() => { onCompare(runs); }}
+      >
+        {trans.__('Compare')}
+      </button>
+      <button type="button" className="nbt-button" onClick={() => { selection.clear(); }}>{trans.__('Clear')}</button>
+    </div>
+  );
 }
 
 function Summary(props: {
@@ -56,7 +86,7 @@ function Summary(props: {
 
 /** A table of runs: what varies between them, sortable, in the form that fits its width. */
 export function RunTable(props: RunTableProps): React.JSX.Element {
-  const { table, error, filtered, fill, trans, onRetry } = props;
+  const { table, error, filtered, fill, trans, onRetry, onOpen, onCompare } = props;
   const root = useRef<HTMLDivElement>(null);
   const width = useWidth(root);
   const now = useNow(30_000);
@@ -70,6 +100,9 @@ export function RunTable(props: RunTableProps): React.JSX.Element {
   );
   const runs = useMemo(() => sortedRuns(table?.runs ?? [], sorting, columns), [table, sorting, columns]);
 
+  const selection = useSelection(runs);
+  const chosen = useMemo(() => runs.filter(run => selection.chosen.has(run.id)), [runs, selection]);
+
   const Form = width !== null && width < COMPACT_BELOW ? RunTableCompact : RunTableWide;
   return (
     <div className={`nbt-root nbt-run-table${fill ? ' nbt-mod-fill' : ''}`} ref={root}>
@@ -82,6 +115,7 @@ export function RunTable(props: RunTableProps): React.JSX.Element {
       ) : (
         <>
           <Summary table={table} columns={columns} onlyVarying={onlyVarying} trans={trans} onToggle={setOnlyVarying} />
+          {onCompare && chosen.length > 0 && <Chosen runs={chosen} selection={selection} trans={trans} onCompare={onCompare} />}
           {/* Without a width (not laid out yet) any form would be a guess. */}
           {width !== null && (
             <Form
@@ -90,6 +124,8 @@ export function RunTable(props: RunTableProps): React.JSX.Element {
               sorting={sorting}
               now={now}
               trans={trans}
+              onOpen={onOpen}
+              selection={onCompare && selection}
               onSort={key => { setSorting(current => (key ? nextSorting(current, key, columns) : null)); }}
             />
           )}

@@ -1,7 +1,7 @@
 import type * as React from 'react';
 import { useRef } from 'react';
 import type { RunRow } from '../api/types';
-import { RunName } from './RunName';
+import { Choose, RunLink, walkRows } from './RunControls';
 import type { RunTableForm } from './RunTableWide';
 import { Status } from './Status';
 import { isBest } from './columns';
@@ -82,7 +82,7 @@ function SortChoice(props: RunTableForm): React.JSX.Element {
 
 /** The form for a sidebar: two lines per run, its name and state above, the values in which it differs below. */
 export function RunTableCompact(props: RunTableForm): React.JSX.Element {
-  const { runs, columns, now, trans } = props;
+  const { runs, columns, now, trans, onOpen, selection } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const rows = useVirtualRows(scroller, runs.length, ROW_HEIGHT);
   const values = metricsFirst(columns);
@@ -90,15 +90,16 @@ export function RunTableCompact(props: RunTableForm): React.JSX.Element {
   return (
     <>
       {runs.length > 1 && <SortChoice {...props} />}
-      <div className="nbt-scroll" ref={scroller} tabIndex={0} role="region" aria-label={trans.__('List of runs')}>
+      <div className="nbt-scroll" ref={scroller} tabIndex={0} role="region" aria-label={trans.__('List of runs')} onKeyDown={event => { walkRows(event, runs, selection, ROW_HEIGHT); }}>
         <ul className="nbt-list" style={{ paddingTop: rows.before, paddingBottom: rows.after }}>
           {rows.indices.map(index => {
             const run = runs[index];
             return run && (
-              <li key={run.id} className="nbt-item" aria-setsize={runs.length} aria-posinset={index + 1}>
+              <li key={run.id} className="nbt-item" aria-setsize={runs.length} aria-posinset={index + 1} data-row={index} data-chosen={selection?.chosen.has(run.id)}>
                 <span className="nbt-item-head">
+                  <Choose run={run} selection={selection} trans={trans} />
                   <Status status={run.status} quiet={run.status === 'finished'} trans={trans} />
-                  <span className="nbt-item-name" title={run.name}><RunName name={run.name} /></span>
+                  <span className="nbt-item-name" title={run.name}><RunLink run={run} onOpen={onOpen} /></span>
                   <span
                     className="nbt-item-time"
                     title={`${moment(run.started)}\n${trans.__('Duration: %1', duration(run.duration))}`}

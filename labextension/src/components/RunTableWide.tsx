@@ -2,7 +2,8 @@ import type * as React from 'react';
 import { useRef } from 'react';
 import type { CSSProperties } from 'react';
 import type { RunRow } from '../api/types';
-import { RunName } from './RunName';
+import { Choose, RunLink, walkRows } from './RunControls';
+import type { RowActions } from './RunControls';
 import { Status } from './Status';
 import { isBest } from './columns';
 import type { ValueColumn } from './columns';
@@ -14,7 +15,7 @@ import { useVirtualRows } from './virtual_rows';
 const ROW_HEIGHT = 28;
 
 /** What both forms of the table draw from. */
-export interface RunTableForm {
+export interface RunTableForm extends RowActions {
   readonly runs: readonly RunRow[];
   readonly columns: readonly ValueColumn[];
   readonly sorting: Sorting | null;
@@ -45,12 +46,12 @@ function valueTitle(column: ValueColumn, trans: Trans): string {
   }
 }
 
-function headings({ columns, runs, trans }: RunTableForm): Heading[] {
+function headings({ columns, runs, selection, trans }: RunTableForm): Heading[] {
   const longest = runs.reduce((most, run) => Math.max(most, run.name.length), 0);
   const fixed = (key: string, label: string, characters: number, end = false): Heading =>
     ({ key, label, title: label, end, characters });
   return [
-    fixed('name', trans.__('Run'), Math.max(7, Math.min(28, Math.ceil(longest * 0.95)))),
+    fixed('name', trans.__('Run'), Math.max(7, Math.min(28, Math.ceil(longest * 0.95))) + (selection ? 3 : 0)),
     fixed('status', trans.__('Status'), 11),
     ...columns.map(column => ({
       key: column.key,
@@ -103,7 +104,7 @@ function ValueCell(props: { column: ValueColumn; run: RunRow; trans: Trans }): R
 
 /** The table form: one row per run, one column per value, the name kept in sight while scrolling sideways. */
 export function RunTableWide(props: RunTableForm): React.JSX.Element {
-  const { runs, columns, sorting, now, trans, onSort } = props;
+  const { runs, columns, sorting, now, trans, onSort, onOpen, selection } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const rows = useVirtualRows(scroller, runs.length, ROW_HEIGHT);
   const heads = headings(props);
@@ -113,7 +114,7 @@ export function RunTableWide(props: RunTableForm): React.JSX.Element {
   const space = heads.length + 1;
 
   return (
-    <div className="nbt-scroll" ref={scroller} tabIndex={0} role="region" aria-label={trans.__('Table of runs')}>
+    <div className="nbt-scroll" ref={scroller} tabIndex={0} role="region" aria-label={trans.__('Table of runs')} onKeyDown={event => { walkRows(event, runs, selection, ROW_HEIGHT); }}>
       <table className="nbt-table" aria-rowcount={runs.length + 1} style={{ minWidth: least }}>
         <colgroup>
           {heads.map(heading => <col key={heading.key} style={width(heading)} />)}
@@ -142,8 +143,13 @@ export function RunTableWide(props: RunTableForm): React.JSX.Element {
           {rows.indices.map(index => {
             const run = runs[index];
             return run && (
-              <tr key={run.id} aria-rowindex={index + 2}>
-                <th scope="row" title={run.name}><RunName name={run.name} /></th>
+              <tr key={run.id} aria-rowindex={index + 2} data-row={index} data-chosen={selection?.chosen.has(run.id)}>
+                <th scope="row" title={run.name}>
+                  <span className="nbt-row-head">
+                    <Choose run={run} selection={selection} trans={trans} />
+                    <RunLink run={run} onOpen={onOpen} />
+                  </span>
+                </th>
                 <td><Status status={run.status} trans={trans} /></td>
                 {columns.map(column => <ValueCell key={column.key} column={column} run={run} trans={trans} />)}
                 <td className="nbt-end nbt-dim" title={moment(run.started)}>{ago(run.started, now, trans)}</td>

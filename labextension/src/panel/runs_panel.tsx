@@ -3,23 +3,28 @@ import { ReactWidget, SidePanel, ToolbarButton, UseSignal, refreshIcon } from '@
 import type { Message } from '@lumino/messaging';
 import { Panel, Widget } from '@lumino/widgets';
 import type * as React from 'react';
+import type { RunRow } from '../api/types';
 import { FilterInput } from '../components/FilterInput';
 import { RunTable } from '../components/RunTable';
 import { runsIcon } from './icon';
 import type { RunWatch } from './run_watch';
 
+/** Show the page of a run, or of the comparison of several. */
+export type ShowRuns = (runs: readonly RunRow[], label: string) => void;
+
 /** The table of runs and its filter, drawn with the React that JupyterLab shares: no second renderer in the page. */
 class RunsView extends ReactWidget {
   constructor(
     private readonly watch: RunWatch,
-    private readonly trans: TranslationBundle
+    private readonly trans: TranslationBundle,
+    private readonly onShow: ShowRuns
   ) {
     super();
     this.addClass('nbt-panel-view');
   }
 
   protected override render(): React.JSX.Element {
-    const { watch, trans } = this;
+    const { watch, trans, onShow } = this;
     return (
       <UseSignal signal={watch.changed} initialSender={watch}>
         {() => {
@@ -34,6 +39,8 @@ class RunsView extends ReactWidget {
                 fill
                 trans={trans}
                 onRetry={() => { watch.refresh(); }}
+                onOpen={run => { onShow([run], run.name); }}
+                onCompare={runs => { onShow(runs, trans.__('Compare %1 runs', runs.length)); }}
               />
             </>
           );
@@ -47,7 +54,8 @@ class RunsView extends ReactWidget {
 export class RunsPanel extends SidePanel {
   constructor(
     private readonly watch: RunWatch,
-    trans: TranslationBundle
+    trans: TranslationBundle,
+    show: ShowRuns
   ) {
     super({ content: new Panel() });
     this.id = 'nbtrack-runs';
@@ -68,7 +76,7 @@ export class RunsPanel extends SidePanel {
         onClick: () => { watch.refresh(); }
       })
     );
-    this.content.addWidget(new RunsView(watch, trans));
+    this.content.addWidget(new RunsView(watch, trans, show));
   }
 
   override dispose(): void {
