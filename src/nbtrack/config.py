@@ -161,12 +161,46 @@ def read_project(file: Path) -> dict[str, Any]:
         table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("nbtrack", {})
     except (OSError, ValueError):
         return {}  # a broken pyproject.toml is not ours to complain about
+    table.pop("gate", None)  # the policy of `read_policy`
     for name in table:
         if name not in SETTINGS:
             raise InvalidInput(
                 f"{file} sets tool.nbtrack.{name}, which nbtrack does not know; there are {', '.join(SETTINGS)}."
             )
     return dict(table)
+
+
+def read_policy(alias: str, start: Path | None = None) -> dict[str, Any]:
+    """The checks that a version must pass to take an alias; empty where no policy is declared.
+
+    They stand in the nearest ``nbtrack.toml`` as ``[gate.champion]``, or in the nearest pyproject.toml as
+    ``[tool.nbtrack.gate.champion]``; ``"*"`` in the place of an alias is for those without a table of their own.
+
+    Raises
+    ------
+    InvalidInput
+        If the file cannot be read, or the table is none: a policy that is passed over would let everything through.
+    """
+    folder = (start or Path.cwd()).absolute()
+    for place in (folder, *folder.parents):
+        for name, keys in (("nbtrack.toml", ("gate",)), ("pyproject.toml", ("tool", "nbtrack", "gate"))):
+            if not (file := place / name).is_file():
+                continue
+            try:
+                found: Any = tomllib.loads(file.read_text(encoding="utf-8"))
+            except (OSError, ValueError) as problem:
+                if name == "pyproject.toml":
+                    continue  # a broken pyproject.toml is not ours to complain about
+                raise InvalidInput(f"The policy {file} cannot be read: {problem}.") from None
+            for key in keys:
+                found = found.get(key) if isinstance(found, dict) else None
+            if found is None:
+                continue
+            policy = found.get(alias, found.get("*", {})) if isinstance(found, dict) else None
+            if not isinstance(policy, dict):
+                raise InvalidInput(f"The gate of {file} is no table of checks for {alias}.")
+            return policy
+    return {}
 
 
 def parse(setting: Setting, text: str, place: str) -> SettingValue:

@@ -7,8 +7,10 @@ from typing import Any
 
 from nbtrack.client.content import read_content
 from nbtrack.client.curation import tags_of
+from nbtrack.config import read_policy
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Deletion
+from nbtrack.entities.promotions import Promotion
 from nbtrack.errors import InvalidInput
 from nbtrack.operations import Proxy
 
@@ -186,6 +188,45 @@ class Models:
     def describe(self, model: str, text: str) -> None:
         """Say what a model, or a version of it, is."""
         self._proxy.ask("curation.describe", model=model, text=text)
+
+    def promote(
+        self, model: str, alias: str, *, policy: dict[str, Any] | None = None, override: str = ""
+    ) -> Promotion:
+        """Give a version (``churn/7``) an alias, if the checks of a policy hold.
+
+        Parameters
+        ----------
+        policy
+            The checks with their options; by default those of the nearest nbtrack.toml or pyproject.toml.
+        override
+            Why it should have the alias in spite of checks that do not hold; kept for good.
+
+        Returns
+        -------
+        Promotion
+            What each check has found; ``moved`` says whether the version has the alias now.
+
+        Raises
+        ------
+        InvalidInput
+            If the policy names a check that there is not.
+        """
+        chosen = read_policy(alias) if policy is None else policy
+        done: Promotion = self._proxy.ask(
+            "gate.promote", model=model, alias=alias, policy=chosen, override=override
+        )
+        return done
+
+    def rollback(self, model: str, alias: str, *, why: str = "") -> Promotion:
+        """Give an alias back to the version that held it before.
+
+        Raises
+        ------
+        NotFound
+            If none held it before, or that version is deleted.
+        """
+        done: Promotion = self._proxy.ask("gate.rollback", model=model, alias=alias, why=why)
+        return done
 
     def delete(self, model: str) -> Deletion:
         """Move a model (``churn``), or one version of it (``churn/3``, ``churn@champion``), to the trash.

@@ -19,6 +19,7 @@ from nbtrack.commands.grammar import Asking, Command, Tree
 from nbtrack.commands.health_commands import doctor, repair, verify
 from nbtrack.commands.history_commands import HISTORY_COMMANDS
 from nbtrack.commands.lineage_commands import LINEAGE_COMMANDS
+from nbtrack.commands.registry_commands import REGISTRY_COMMANDS
 from nbtrack.commands.search_commands import search
 from nbtrack.commands.sharing import backup, export, merge
 from nbtrack.commands.trash_commands import TRASH_COMMANDS
@@ -70,6 +71,7 @@ def command_tree() -> Tree:
         data,
         register,
         models,
+        *REGISTRY_COMMANDS,
         *CURATION_COMMANDS,
         *TRASH_COMMANDS,
         backup,

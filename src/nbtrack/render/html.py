@@ -10,6 +10,7 @@ from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Collection, Trash, Usage
 from nbtrack.entities.profiles import RunData
+from nbtrack.entities.promotions import AliasesThen, AuditCheck, AuditLog, Promotion
 from nbtrack.entities.runs import Comparison, Difference, RunDetail, RunStatus, RunTable
 from nbtrack.entities.search import SearchResult
 from nbtrack.entities.snapshots import History, NotebookDiff
@@ -41,6 +42,16 @@ from nbtrack.render.lineage import (
 )
 from nbtrack.render.numbers import number, size, value, when
 from nbtrack.render.ownership import collection_facts, collection_title, trash_columns
+from nbtrack.render.promotions import (
+    alias_columns,
+    check_columns,
+    check_facts,
+    check_sentences,
+    log_columns,
+    log_title,
+    promotion_facts,
+    promotion_title,
+)
 from nbtrack.render.search import search_html
 from nbtrack.render.style import STYLE
 from nbtrack.render.usage import usage_columns, usage_lines, usage_title
@@ -84,6 +95,17 @@ def _body(content: object) -> str:
         case ModelVersion():
             title = f"{visible(content.model, 60)} · version {content.version}"
             return heading(title) + _facts(model_facts(content))
+        case Promotion():
+            checks = _table(check_columns(content)) if content.checks else ""
+            return heading(promotion_title(content)) + checks + _facts(promotion_facts(content))
+        case AuditLog():
+            return heading(log_title(content)) + (_table(log_columns(content)) if content.lines else "")
+        case AuditCheck():
+            told = _sentences(check_sentences(content))
+            return heading("audit verify") + _facts(check_facts(content)) + told
+        case AliasesThen():
+            table = _table(alias_columns(content)) if content.holders else ""
+            return heading(f"aliases on {content.moment}") + table
         case StoreStatus():
             problems = "".join(
                 f'<div class="nbtrack-b">! {escape(visible(p, 500))}</div>'

@@ -11,6 +11,7 @@ from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Collection, Trash, Usage
 from nbtrack.entities.profiles import RunData
+from nbtrack.entities.promotions import AliasesThen, AuditCheck, AuditLog, Promotion
 from nbtrack.entities.runs import Comparison, Difference, RunDetail, RunStatus, RunTable
 from nbtrack.entities.search import SearchResult
 from nbtrack.entities.snapshots import History, NotebookDiff
@@ -33,6 +34,16 @@ from nbtrack.render.history import history_columns, history_title
 from nbtrack.render.lineage import graph_lines, replay_lines, slice_lines, stale_lines, styled, verdict_lines
 from nbtrack.render.numbers import number, size, value, when
 from nbtrack.render.ownership import collection_facts, collection_title, trash_columns
+from nbtrack.render.promotions import (
+    alias_columns,
+    check_columns,
+    check_facts,
+    check_sentences,
+    log_columns,
+    log_title,
+    promotion_facts,
+    promotion_title,
+)
 from nbtrack.render.search import search_lines
 from nbtrack.render.text_layout import columns_that_fit, dim, facts, heading, join, line, ruled, source_lines
 from nbtrack.render.text_source import diff_lines, source_change
@@ -93,6 +104,21 @@ def _lines(content: object, width: int, now: datetime | None) -> list[Text]:
                 heading(f"{visible(content.model, 60)} · version {content.version}"),
                 *facts(model_facts(content, now)),
             ]
+        case Promotion():
+            table = ruled(columns_that_fit(check_columns(content), width)[0]) if content.checks else []
+            return [heading(promotion_title(content)), *table, *facts(promotion_facts(content))]
+        case AuditLog():
+            table = ruled(columns_that_fit(log_columns(content, now), width)[0]) if content.lines else []
+            return [heading(log_title(content)), *table]
+        case AuditCheck():
+            return [
+                heading("audit verify"),
+                *facts(check_facts(content)),
+                *_sentences(check_sentences(content)),
+            ]
+        case AliasesThen():
+            table = ruled(columns_that_fit(alias_columns(content, now), width)[0]) if content.holders else []
+            return [heading(f"aliases on {content.moment}"), *table]
         case StoreStatus():
             problems = [line("! ", visible(problem, 500), style="red") for problem in content.problems]
             problems += [line("! ", visible(warning, 500), style="yellow") for warning in content.warnings]

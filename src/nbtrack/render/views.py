@@ -10,6 +10,7 @@ from nbtrack.entities.health import Repair, Verification
 from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Collection, Trash, Usage
 from nbtrack.entities.profiles import RunData
+from nbtrack.entities.promotions import AliasesThen, AuditCheck, AuditLog, Promotion
 from nbtrack.entities.runs import Comparison, RunDetail, RunTable
 from nbtrack.entities.search import SearchResult
 from nbtrack.entities.snapshots import History, NotebookDiff
@@ -26,6 +27,10 @@ Shown: TypeAlias = (
     | ModelVersion
     | list[RegisteredModel]
     | StoreStatus
+    | Promotion
+    | AuditLog
+    | AuditCheck
+    | AliasesThen
     | Trash
     | Verification
     | Repair
@@ -44,10 +49,10 @@ class View:
     """One answer of the command tree.
 
     ``kind`` is ``runs``, ``run``, ``data``, ``comparison``, ``diff``, ``history``, ``search``, ``model``, ``models``,
-    ``status``, ``trash``, ``collection``, ``usage``, ``verification``, ``repair``, ``lineage``, ``slice``, ``stale``,
-    ``replay``, ``text`` (help and sentences) or ``json`` (the content is JSON text, to be printed as it is). Each of
-    ``hints`` is a line that says what to do next. ``exit_status`` is that of the command in a terminal. ``verdict`` belongs
-    to a run.
+    ``promotion``, ``audit``, ``audit check``, ``aliases``, ``status``, ``trash``, ``collection``, ``usage``,
+    ``verification``, ``repair``, ``lineage``, ``slice``, ``stale``, ``replay``, ``text`` (help and sentences) or
+    ``json`` (the content is JSON text, to be printed as it is). Each of ``hints`` is a line that says what to do
+    next. ``exit_status`` is that of the command in a terminal. ``verdict`` belongs to a run.
     """
 
     kind: str

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from nbtrack.service.data import Data
     from nbtrack.service.deaths import Obituary
     from nbtrack.service.intake import Intake
+    from nbtrack.service.ledger import Ledger
     from nbtrack.service.lineage import Lineage
     from nbtrack.service.merging import Merger
     from nbtrack.service.models import Models
+    from nbtrack.service.promotion import Gate
     from nbtrack.service.repair import Repairer
     from nbtrack.service.retention import Collector
     from nbtrack.service.runs import Runs
@@ -89,6 +91,8 @@ class Service:
     deaths: Obituary
     sampler: Sampler
     lineage: Lineage
+    gate: Gate
+    audit: Ledger
 
     def rest(self) -> None:
         """Let go of what only makes the next answer faster."""
@@ -116,6 +120,8 @@ class Service:
             "space": self.space,
             "deaths": self.deaths,
             "lineage": self.lineage,
+            "gate": self.gate,
+            "audit": self.audit,
         }
         return nouns[name]
 
@@ -128,9 +134,11 @@ def open_service(store: Store, keeper: str) -> Service:
     from nbtrack.service.data import Data
     from nbtrack.service.deaths import Obituary
     from nbtrack.service.intake import Intake
+    from nbtrack.service.ledger import Ledger
     from nbtrack.service.lineage import Lineage
     from nbtrack.service.merging import Merger
     from nbtrack.service.models import Models
+    from nbtrack.service.promotion import Gate
     from nbtrack.service.repair import Repairer
     from nbtrack.service.retention import Collector
     from nbtrack.service.runs import Runs
@@ -148,6 +156,7 @@ def open_service(store: Store, keeper: str) -> Service:
     runs = Runs(store, status.size)
     models = Models(store, runs)
     collector = Collector(store)
+    lineage = Lineage(store, runs)
     return Service(
         store=store,
         intake=intake,
@@ -168,5 +177,7 @@ def open_service(store: Store, keeper: str) -> Service:
         space=Space(store, collector),
         deaths=Obituary(store),
         sampler=sampler,
-        lineage=Lineage(store, runs),
+        lineage=lineage,
+        gate=Gate(store, runs, models, lineage),
+        audit=Ledger(store),
     )

@@ -198,6 +198,8 @@ class Models:
             names = ", ".join(self._store.models.names()) or "none yet"
             raise NotFound(f"There is no registered model {name}; there is {names}.", model=name)
         if alias:
+            if alias not in found.aliases and alias.isascii() and alias.isdigit():
+                return self.get(f"{name}/{alias}")  # churn@7 means the version, unless an alias is called so
             if alias not in found.aliases:
                 raise NotFound(
                     f"The model {found.name} has no alias {alias}; it has {', '.join(found.aliases) or 'none'}.",
