@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sklearn.datasets import load_iris
 
 import nbtrack
 from nbtrack.errors import InvalidInput, NotFound, StoreCorrupt, UnsafeModel
@@ -154,3 +155,17 @@ def test_a_class_of_the_notebook_is_registered_as_a_pickle_that_asks_for_trust(
     loaded = version.load(trust=version.detail.digest)  # this process has no such class
     assert loaded.predict([[0.0] * 4] * 2).tolist() == [0, 0]
     assert "runs code" in str(kernel.run("%track models").displays)
+    models = nbtrack.open(folder).models
+    kernel.run("%track register fit-1 most")
+    data = load_iris()
+    with pytest.raises(UnsafeModel):
+        models.compare("most/1", "most/2", rows=data.data, truth=data.target)
+    compared = models.compare(
+        "most/1", "most/2", rows=data.data, truth=data.target, trust=(version.detail.digest,)
+    )
+    assert [test.test for test in compared.detail.tests] == ["McNemar", "paired bootstrap"]
+    assert compared.detail.tests[0].difference > 0.5
+    assert not compared.detail.tests[0].inside_the_noise
+    assert "McNemar" in repr(compared)
+    with pytest.raises(InvalidInput, match="give one for each"):
+        models.compare("most/2", "most/2", rows=data.data, truth=[1, 2])

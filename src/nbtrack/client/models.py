@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbtrack.client.content import read_content
 from nbtrack.client.curation import tags_of
@@ -13,6 +13,9 @@ from nbtrack.entities.ownership import Deletion
 from nbtrack.entities.promotions import Promotion
 from nbtrack.errors import InvalidInput
 from nbtrack.operations import Proxy
+
+if TYPE_CHECKING:
+    from nbtrack.client.version_comparison import Compared
 
 
 class Version:
@@ -188,6 +191,38 @@ class Models:
     def describe(self, model: str, text: str) -> None:
         """Say what a model, or a version of it, is."""
         self._proxy.ask("curation.describe", model=model, text=text)
+
+    def compare(
+        self, *models: str, rows: object = None, truth: object = None, trust: tuple[str, ...] = ()
+    ) -> Compared:
+        """Versions side by side; with rows and their truth, also whether the last is better than the first.
+
+        Parameters
+        ----------
+        models
+            Two versions or more: ``churn/7``, ``churn@champion``.
+        rows, truth
+            Input that none of them was trained on, and what is right for it. For classes: McNemar's test, a paired bootstrap
+            of the accuracies, and DeLong's test where there are two classes; for numbers a paired bootstrap of the errors.
+        trust
+            The digests of those that run code when they are loaded.
+
+        Raises
+        ------
+        InvalidInput
+            If there are fewer than two, or the rows and the truth do not fit.
+        UnsafeModel
+            If one of them runs code and is not trusted.
+        """
+        from nbtrack.client.version_comparison import compared
+
+        if len(models) < 2 or (rows is None) != (truth is None):
+            raise InvalidInput("Name two versions at least, and rows only together with their truth.")
+        found = [self.get(model) for model in models]
+        given = {digest: digest for digest in trust}
+        chosen = [] if rows is None else [found[0], found[-1]]
+        loaded = [version.load(trust=given.get(version.detail.digest)) for version in chosen]
+        return compared([version.detail for version in found], loaded, rows, truth)
 
     def promote(
         self, model: str, alias: str, *, policy: dict[str, Any] | None = None, override: str = ""

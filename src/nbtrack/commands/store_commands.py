@@ -167,16 +167,31 @@ def show(asking: Asking, run: str, experiment: str | None, as_json: bool) -> Vie
 @click.command(
     cls=Command,
     completes=("run*",),
-    examples=("compare forest-1 forest-3", "compare forest-1 forest-2 logistic-1 --json"),
+    examples=(
+        "compare forest-1 forest-3",
+        "compare forest-1 forest-2 logistic-1 --json",
+        "compare --model churn/7 churn@champion",
+    ),
 )
 @click.argument("names", metavar="RUN RUN...", nargs=-1)
+@click.option("--model", "of_models", is_flag=True, help="Compare versions of registered models.")
 @_in_experiment
 @_as_json
 @click.pass_obj
-def compare(asking: Asking, names: tuple[str, ...], experiment: str | None, as_json: bool) -> View:
-    """Show what differs between runs: params, metrics, code, data, packages. What is the same is left out."""
+def compare(
+    asking: Asking, names: tuple[str, ...], of_models: bool, experiment: str | None, as_json: bool
+) -> View:
+    """Show what differs between runs: params, metrics, code, data, packages. What is the same is left out.
+
+    With --model, versions of registered models: metrics, size, times, input, requirements.
+    """
     if len(names) < 2:
         raise click.UsageError("A comparison needs two runs at least")
+    if of_models:
+        from nbtrack.analysis.versions import compare_versions
+
+        versions: list[ModelVersion] = [asking.proxy.ask("models.get", model=name) for name in names]
+        return _answer("versions", compare_versions(versions), as_json)
     where = experiment or asking.experiment
     comparison: Comparison = asking.proxy.ask("runs.compare", runs=list(names), experiment=where)
     return _answer("comparison", comparison, as_json)

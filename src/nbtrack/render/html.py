@@ -13,6 +13,7 @@ from nbtrack.entities.profiles import RunData
 from nbtrack.entities.promotions import AliasesThen, AuditCheck, AuditLog, Promotion
 from nbtrack.entities.runs import Comparison, Difference, RunDetail, RunStatus, RunTable
 from nbtrack.entities.search import SearchResult
+from nbtrack.entities.significance import VersionComparison
 from nbtrack.entities.snapshots import History, NotebookDiff
 from nbtrack.entities.stores import StoreStatus
 from nbtrack.render.characters import visible
@@ -55,6 +56,7 @@ from nbtrack.render.promotions import (
 from nbtrack.render.search import search_html
 from nbtrack.render.style import STYLE
 from nbtrack.render.usage import usage_columns, usage_lines, usage_title
+from nbtrack.render.versions import version_labels, version_tables
 from nbtrack.render.views import View
 
 _MOST_COLUMNS = 16
@@ -95,6 +97,9 @@ def _body(content: object) -> str:
         case ModelVersion():
             title = f"{visible(content.model, 60)} · version {content.version}"
             return heading(title) + _facts(model_facts(content))
+        case VersionComparison():
+            tables = "".join(map(_table, version_tables(content)))
+            return heading(" · ".join(version_labels(content))) + tables
         case Promotion():
             checks = _table(check_columns(content)) if content.checks else ""
             return heading(promotion_title(content)) + checks + _facts(promotion_facts(content))

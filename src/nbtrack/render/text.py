@@ -14,6 +14,7 @@ from nbtrack.entities.profiles import RunData
 from nbtrack.entities.promotions import AliasesThen, AuditCheck, AuditLog, Promotion
 from nbtrack.entities.runs import Comparison, Difference, RunDetail, RunStatus, RunTable
 from nbtrack.entities.search import SearchResult
+from nbtrack.entities.significance import VersionComparison
 from nbtrack.entities.snapshots import History, NotebookDiff
 from nbtrack.entities.stores import StoreStatus
 from nbtrack.render.characters import visible
@@ -48,6 +49,7 @@ from nbtrack.render.search import search_lines
 from nbtrack.render.text_layout import columns_that_fit, dim, facts, heading, join, line, ruled, source_lines
 from nbtrack.render.text_source import diff_lines, source_change
 from nbtrack.render.usage import usage_columns, usage_lines, usage_title
+from nbtrack.render.versions import version_labels, version_tables
 from nbtrack.render.views import View
 
 if TYPE_CHECKING:
@@ -103,6 +105,12 @@ def _lines(content: object, width: int, now: datetime | None) -> list[Text]:
             return [
                 heading(f"{visible(content.model, 60)} · version {content.version}"),
                 *facts(model_facts(content, now)),
+            ]
+        case VersionComparison():
+            tables = [ruled(columns_that_fit(table, width)[0]) for table in version_tables(content)]
+            return [
+                heading(" · ".join(version_labels(content))),
+                *(part for table in tables for part in table),
             ]
         case Promotion():
             table = ruled(columns_that_fit(check_columns(content), width)[0]) if content.checks else []

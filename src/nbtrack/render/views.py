@@ -13,6 +13,7 @@ from nbtrack.entities.profiles import RunData
 from nbtrack.entities.promotions import AliasesThen, AuditCheck, AuditLog, Promotion
 from nbtrack.entities.runs import Comparison, RunDetail, RunTable
 from nbtrack.entities.search import SearchResult
+from nbtrack.entities.significance import VersionComparison
 from nbtrack.entities.snapshots import History, NotebookDiff
 from nbtrack.entities.stores import StoreStatus
 
@@ -27,6 +28,7 @@ Shown: TypeAlias = (
     | ModelVersion
     | list[RegisteredModel]
     | StoreStatus
+    | VersionComparison
     | Promotion
     | AuditLog
     | AuditCheck
@@ -49,7 +51,7 @@ class View:
     """One answer of the command tree.
 
     ``kind`` is ``runs``, ``run``, ``data``, ``comparison``, ``diff``, ``history``, ``search``, ``model``, ``models``,
-    ``promotion``, ``audit``, ``audit check``, ``aliases``, ``status``, ``trash``, ``collection``, ``usage``,
+    ``versions``, ``promotion``, ``audit``, ``audit check``, ``aliases``, ``status``, ``trash``, ``collection``, ``usage``,
     ``verification``, ``repair``, ``lineage``, ``slice``, ``stale``, ``replay``, ``text`` (help and sentences) or
     ``json`` (the content is JSON text, to be printed as it is). Each of ``hints`` is a line that says what to do
     next. ``exit_status`` is that of the command in a terminal. ``verdict`` belongs to a run.
