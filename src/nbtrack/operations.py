@@ -99,6 +99,8 @@ OPERATIONS: dict[str, Operation] = {
         Operation("models.register", "models.ModelVersion", decision=True),
         Operation("gate.promote", "promotions.Promotion", decision=True),
         Operation("gate.rollback", "promotions.Promotion", decision=True),
+        Operation("packages.card", str),
+        Operation("packages.write", "models.Package"),
         Operation("audit.log", "promotions.AuditLog"),
         Operation("audit.verify", "promotions.AuditCheck"),
         Operation("audit.at", "promotions.AliasesThen"),

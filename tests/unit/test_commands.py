@@ -782,7 +782,7 @@ def test_a_surface_adds_commands() -> None:
 
     assert run_command(["pause"], Store(), experiment="here", tree=tree).content == "paused in here"
     assert "pause" not in command_names()
-    assert complete(["pa"], Store(), tree=tree) == ["pause"]
+    assert complete(["pau"], Store(), tree=tree) == ["pause"]
     with pytest.raises(InvalidInput, match="did you mean pause"):
         run_command(["puase"], Store(), tree=tree)
 
@@ -791,7 +791,7 @@ def test_a_surface_adds_commands() -> None:
     ("words", "expected"),
     [
         ([""], command_names()),
-        (["c"], ["compare", "checkout"]),
+        (["c"], ["compare", "checkout", "card"]),
         ([], command_names()),
         (["show", ""], ["forest-2", "forest-1"]),
         (["show", "forest-1"], ["forest-1"]),

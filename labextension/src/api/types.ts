@@ -386,6 +386,14 @@ export interface RegisteredModel {
   tags: Record<string, string>;
 }
 
+/** A version that was written into a folder which needs no nbtrack. */
+export interface Package {
+  path: string;
+  model: string;
+  version: number;
+  files: string[];
+}
+
 /**
  * What one command moved to the trash, or what came back from it.
  *

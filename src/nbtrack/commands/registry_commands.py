@@ -10,7 +10,9 @@ from nbtrack.commands.answers import answer as _answer
 from nbtrack.commands.answers import as_json as _as_json
 from nbtrack.commands.audit_files import digests_of, read_key, write_export
 from nbtrack.commands.grammar import Asking, Command
+from nbtrack.commands.sharing import absolute
 from nbtrack.config import read_policy
+from nbtrack.entities.models import Package
 from nbtrack.entities.promotions import AliasesThen, AuditCheck, AuditLog, Promotion
 from nbtrack.errors import InvalidInput, StoreCorrupt
 from nbtrack.render.views import View
@@ -120,4 +122,50 @@ def audit(
     raise InvalidInput("Write audit, audit verify, audit at WHEN, or audit export FILE.")
 
 
-REGISTRY_COMMANDS = (promote, rollback, audit)
+_intended = click.option("--intended", metavar="TEXT", default="", help="What the model is meant for.")
+_limits = click.option("--limits", metavar="TEXT", default="", help="What it is not good for.")
+
+
+@click.command(
+    cls=Command,
+    completes=("model",),
+    examples=(
+        "card churn@champion",
+        "card churn/7 README.md --intended 'weekly letters' --limits 'not for firms'",
+    ),
+)
+@click.argument("model", metavar="MODEL")
+@click.argument("file", metavar="[FILE]", required=False)
+@_intended
+@_limits
+@_as_json
+@click.pass_obj
+def card(asking: Asking, model: str, file: str | None, intended: str, limits: str, as_json: bool) -> View:
+    """Show the model card of a version, in the format of Hugging Face, or write it to a FILE."""
+    text: str = asking.proxy.ask("packages.card", model=model, intended=intended, limits=limits)
+    if file is None:
+        return _answer("text", text, as_json, json={"card": text})
+    try:
+        Path(file).expanduser().write_text(text, encoding="utf-8")
+    except OSError as problem:
+        raise InvalidInput(f"The card {file} cannot be written: {problem.strerror}.") from None
+    return _answer("text", f"the card of {model} is in {file}", as_json, json={"file": file, "card": text})
+
+
+@click.command(cls=Command, completes=("model",), examples=("package churn@champion churn-model",))
+@click.argument("model", metavar="MODEL")
+@click.argument("folder", metavar="FOLDER")
+@_intended
+@_limits
+@_as_json
+@click.pass_obj
+def package(asking: Asking, model: str, folder: str, intended: str, limits: str, as_json: bool) -> View:
+    """Write a version into a new FOLDER that runs without nbtrack: model, loader, requirements, signature, card."""
+    written: Package = asking.proxy.ask(
+        "packages.write", model=model, path=absolute(folder), intended=intended, limits=limits
+    )
+    told = f"{written.model}/{written.version} is in {folder}: {', '.join(written.files)}"
+    return _answer("text", told, as_json, json=written)
+
+
+REGISTRY_COMMANDS = (promote, rollback, audit, card, package)

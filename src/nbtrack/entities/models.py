@@ -69,3 +69,13 @@ class RegisteredModel:
     aliases: dict[str, int] = field(default_factory=dict)
     description: str = ""
     tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A version that was written into a folder which needs no nbtrack."""
+
+    path: str
+    model: str
+    version: int
+    files: list[str] = field(default_factory=list)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nbtrack.service.lineage import Lineage
     from nbtrack.service.merging import Merger
     from nbtrack.service.models import Models
+    from nbtrack.service.packaging import Packager
     from nbtrack.service.promotion import Gate
     from nbtrack.service.repair import Repairer
     from nbtrack.service.retention import Collector
@@ -93,6 +94,7 @@ class Service:
     lineage: Lineage
     gate: Gate
     audit: Ledger
+    packages: Packager
 
     def rest(self) -> None:
         """Let go of what only makes the next answer faster."""
@@ -122,6 +124,7 @@ class Service:
             "lineage": self.lineage,
             "gate": self.gate,
             "audit": self.audit,
+            "packages": self.packages,
         }
         return nouns[name]
 
@@ -138,6 +141,7 @@ def open_service(store: Store, keeper: str) -> Service:
     from nbtrack.service.lineage import Lineage
     from nbtrack.service.merging import Merger
     from nbtrack.service.models import Models
+    from nbtrack.service.packaging import Packager
     from nbtrack.service.promotion import Gate
     from nbtrack.service.repair import Repairer
     from nbtrack.service.retention import Collector
@@ -157,6 +161,7 @@ def open_service(store: Store, keeper: str) -> Service:
     models = Models(store, runs)
     collector = Collector(store)
     lineage = Lineage(store, runs)
+    ledger = Ledger(store)
     return Service(
         store=store,
         intake=intake,
@@ -179,5 +184,6 @@ def open_service(store: Store, keeper: str) -> Service:
         sampler=sampler,
         lineage=lineage,
         gate=Gate(store, runs, models, lineage),
-        audit=Ledger(store),
+        audit=ledger,
+        packages=Packager(store, runs, models, ledger),
     )
