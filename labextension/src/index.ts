@@ -76,6 +76,15 @@ const panel: JupyterFrontEndPlugin<void> = {
         app.shell.activateById(id);
       }
     });
+    // Tables in notebooks know nothing of JupyterLab: they see that somebody listens, and tell what was chosen.
+    document.documentElement.dataset['nbtrack'] = '';
+    document.addEventListener('nbtrack-open', event => {
+      const detail: unknown = event instanceof CustomEvent ? event.detail : null;
+      const { run, label } = (detail ?? {}) as { run?: unknown; label?: unknown };
+      if (typeof run === 'string' && typeof label === 'string') {
+        show({ path: where.path, runs: [run], label });
+      }
+    });
     void restorer?.restore(pages, {
       command: SHOW,
       args: page => ({ ...given.get(page.id) }),

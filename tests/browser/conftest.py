@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from lab_server import BUILD_HINT, LABEXTENSION, Lab, missing, running_lab
+from study import make_study
 
 HERE = Path(__file__).resolve().parent
 SCREENSHOTS = HERE / "screenshots"
@@ -113,3 +114,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         missing(f"The JupyterLab extension is not built; {BUILD_HINT}")
     with running_lab(tmp_path_factory.mktemp("lab")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def study(lab: Lab) -> str:
+    """The folder of a notebook that was executed, and whose store has its runs. What a test changes there it takes back."""
+    make_study(lab.folder / "study", lab.folder.parent / "ipython")
+    return "study"

@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
+from lab_server import Lab
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
@@ -62,3 +64,25 @@ def make_study(folder: Path, ipython: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "IPYTHONDIR": str(ipython)}
     command = ["-c", "from nbclient.cli import main; main()", "--allow-errors", "--inplace", "study.ipynb"]
     subprocess.run([sys.executable, *command], cwd=folder, env=environment, check=True, timeout=120)
+
+
+def open_panel(lab: Lab, page: Any, folder: str) -> Any:
+    """The panel, with the file browser in the study's folder: no kernel is started."""
+    page.set_default_timeout(10_000)
+    page.goto(f"{lab.url}/lab?reset&token={lab.token}")
+    there = "['nbtrack:open', 'filebrowser:go-to-path'].every(name => window.jupyterapp?.commands.hasCommand(name))"
+    page.wait_for_function(there, timeout=30_000)
+    page.evaluate(f"window.jupyterapp.commands.execute('filebrowser:go-to-path', {{path: '{folder}'}})")
+    page.evaluate("void window.jupyterapp.commands.execute('nbtrack:open')")
+    panel = page.locator(".nbt-panel")
+    panel.get_by_role("button", name="net-3").wait_for()
+    return panel
+
+
+def theme(page: Any, name: str) -> None:
+    """Change JupyterLab's theme to ``Light`` or ``Dark``."""
+    page.evaluate(
+        f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {name}'}})"
+    )
+    page.wait_for_function(f"document.body.dataset.jpThemeName === 'JupyterLab {name}'")
+    page.wait_for_timeout(250)  # colours fade over

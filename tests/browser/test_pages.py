@@ -8,39 +8,12 @@ from typing import Any
 
 import pytest
 from lab_server import Lab
-from study import HOSTILE, make_study
-
-PANEL = "void window.jupyterapp.commands.execute('nbtrack:open')"
-
-
-@pytest.fixture(scope="module")
-def study(lab: Lab) -> str:
-    """The notebook whose store has the runs."""
-    folder = lab.folder / "study"
-    if not folder.exists():
-        make_study(folder, lab.folder.parent / "ipython")
-    return "study/study.ipynb"
+from study import HOSTILE, open_panel, theme
 
 
 @pytest.fixture
 def panel(lab: Lab, study: str, page: Any) -> Any:
-    """The panel beside the file browser, which stands in the study's folder: no kernel is started."""
-    page.set_default_timeout(8_000)
-    page.goto(f"{lab.url}/lab?reset&token={lab.token}")
-    there = "['nbtrack:open', 'filebrowser:go-to-path'].every(name => window.jupyterapp?.commands.hasCommand(name))"
-    page.wait_for_function(there, timeout=30_000)
-    page.evaluate("window.jupyterapp.commands.execute('filebrowser:go-to-path', {path: 'study'})")
-    page.evaluate(PANEL)
-    panel = page.locator(".nbt-panel")
-    panel.get_by_role("button", name="net-3").wait_for()
-    return panel
-
-
-def theme(page: Any, name: str) -> None:
-    page.evaluate(
-        f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {name}'}})"
-    )
-    page.wait_for_function(f"document.body.dataset.jpThemeName === 'JupyterLab {name}'")
+    return open_panel(lab, page, study)
 
 
 def open_run(page: Any, panel: Any, name: str) -> Any:
@@ -50,34 +23,37 @@ def open_run(page: Any, panel: Any, name: str) -> Any:
     return run
 
 
+def in_both_looks(page: Any, screenshot: Callable[..., None], name: str) -> None:
+    for look in ("Dark", "Light"):
+        theme(page, look)
+        screenshot(page, f"{name}-{look.lower()}")
+
+
 def tab(run: Any, name: str) -> None:
     run.get_by_role("tab", name=name).click()
 
 
-@pytest.mark.parametrize("look", ["Light", "Dark"])
-def test_a_run_has_a_page(page: Any, panel: Any, screenshot: Callable[..., None], look: str) -> None:
-    theme(page, look)
+def test_a_run_has_a_page(page: Any, panel: Any, screenshot: Callable[..., None]) -> None:
     run = open_run(page, panel, "net-3")
-    run.get_by_text("learning").or_(run.get_by_text("lr", exact=True)).first.wait_for()
-    page.wait_for_timeout(500)
-    screenshot(page, f"run-overview-{look.lower()}")
+    run.get_by_text("lr", exact=True).wait_for()
+    run.get_by_text("random numbers seeded").wait_for()
     assert "kind: small" in run.inner_text()
+    in_both_looks(page, screenshot, "run-overview")
 
     tab(run, "Curves")
     run.locator(".nbt-curve path").nth(1).wait_for()
     run.locator(".nbt-chart svg").first.hover(position={"x": 260, "y": 100})
     run.locator(".nbt-chart-tip").wait_for()
-    screenshot(page, f"run-curves-{look.lower()}")
+    in_both_looks(page, screenshot, "run-curves")
 
     tab(run, "Cells")
     run.get_by_text("trained with 0.1").wait_for()
     assert "# one small training" in run.inner_text()
-    screenshot(page, f"run-cells-{look.lower()}")
+    in_both_looks(page, screenshot, "run-cells")
 
     tab(run, "Environment")
     run.get_by_text("Packages").wait_for()
-    screenshot(page, f"run-environment-{look.lower()}")
-    theme(page, "Light")
+    screenshot(page, "run-environment")
 
 
 def test_a_page_fits_a_narrow_window(page: Any, panel: Any, screenshot: Callable[..., None]) -> None:
@@ -93,7 +69,9 @@ def test_a_page_fits_a_narrow_window(page: Any, panel: Any, screenshot: Callable
 
 # What Chromium says of what it does not let run or load.
 @pytest.mark.allow_console("Blocked script execution|Content Security Policy")
-def test_outputs_of_a_cell_run_nothing(page: Any, panel: Any, screenshot: Callable[..., None]) -> None:
+def test_outputs_run_nothing_and_a_failed_run_says_why(
+    page: Any, panel: Any, screenshot: Callable[..., None]
+) -> None:
     run = open_run(page, panel, "shown-1")
     assert HOSTILE in run.inner_text()
     tab(run, "Cells")
@@ -113,30 +91,24 @@ def test_outputs_of_a_cell_run_nothing(page: Any, panel: Any, screenshot: Callab
     run.get_by_text("model").first.wait_for()
     screenshot(page, "run-artifacts")
 
-
-def test_a_failed_run_says_why(page: Any, panel: Any, screenshot: Callable[..., None]) -> None:
-    run = open_run(page, panel, "broken-1")
-    assert "the rate is too high" in run.inner_text()
+    broken = open_run(page, panel, "broken-1")
+    assert "the rate is too high" in broken.inner_text()
     screenshot(page, "run-failed")
 
 
-@pytest.mark.parametrize("look", ["Light", "Dark"])
-def test_chosen_runs_are_compared(page: Any, panel: Any, screenshot: Callable[..., None], look: str) -> None:
-    theme(page, look)
+def test_chosen_runs_are_compared(page: Any, panel: Any, screenshot: Callable[..., None]) -> None:
     for name in ("net-1", "net-2", "net-3"):
         panel.get_by_label(f"Choose {name}").check()
-    screenshot(page, f"panel-chosen-{look.lower()}")
     panel.get_by_role("button", name="Compare").click()
     found = page.locator(".nbt-page:visible")
     found.get_by_text("3 runs compared").wait_for()
     assert found.locator(".nbt-best").first.is_visible()
-    page.wait_for_timeout(300)
-    screenshot(page, f"compare-{look.lower()}")
+    in_both_looks(page, screenshot, "compare")
 
     tab(found, "Curves")
     found.locator(".nbt-curve").nth(5).wait_for()
     found.get_by_label("Smoothing").fill("0.9")
-    screenshot(page, f"compare-curves-{look.lower()}")
+    in_both_looks(page, screenshot, "compare-curves")
     chart = found.locator(".nbt-chart").first
     before = chart.locator(".nbt-curve").count()
     found.get_by_role("button", name="net-2", pressed=True).click()
@@ -144,10 +116,9 @@ def test_chosen_runs_are_compared(page: Any, panel: Any, screenshot: Callable[..
 
     tab(found, "Code")
     found.locator(".nbt-source").nth(2).wait_for()
-    screenshot(page, f"compare-code-{look.lower()}")
+    in_both_looks(page, screenshot, "compare-code")
     found.locator(".nbt-chip-button").filter(has_text="net-1").click()
     page.locator(".nbt-page:visible").get_by_role("heading", name="net-1").wait_for()
-    theme(page, "Light")
 
 
 def test_runs_are_walked_chosen_and_opened_without_a_mouse(page: Any, panel: Any) -> None:

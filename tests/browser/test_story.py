@@ -82,3 +82,6 @@ def test_a_tracked_cell_shows_in_notebook_and_panel(
     page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
     page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
     page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+
+    output.get_by_role("button", name="forest-1").click()  # its page needs no kernel
+    page.locator(".nbt-page").get_by_role("heading", name="forest-1").wait_for()

@@ -125,7 +125,7 @@ export function ComparePage(props: {
   }
   return (
     <div className="nbt-root nbt-page">
-      <header className="nbt-page-head">
+      <div className="nbt-page-head">
         <div className="nbt-page-title"><h2>{trans._n('%1 run', '%1 runs compared', found.runs.length)}</h2></div>
         <ul className="nbt-chips" aria-label={trans.__('Runs')}>
           {found.runs.map((run, index) => (
@@ -138,7 +138,7 @@ export function ComparePage(props: {
             </li>
           ))}
         </ul>
-      </header>
+      </div>
       <Tabs
         label={trans.__('Parts of the comparison')}
         tabs={[

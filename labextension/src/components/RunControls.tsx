@@ -26,6 +26,16 @@ export function Choose(props: { run: RunRow; selection: Selection | undefined; t
   );
 }
 
+/** That a run is pinned. */
+export function Pinned(props: { run: RunRow; trans: Trans }): React.JSX.Element | null {
+  return props.run.pinned ? (
+    <span className="nbt-pin" title={props.trans.__('pinned')}>
+      <svg className="nbt-status-glyph" viewBox="0 0 16 16" aria-hidden="true" focusable="false"><path d="M6 2h4l-.6 5 2.6 2.5H4L6.6 7zM8 9.5V14" /></svg>
+      <span className="nbt-sr-only">{props.trans.__('pinned')}</span>
+    </span>
+  ) : null;
+}
+
 /** The name of a run: the way to its page, where there is one. */
 export function RunLink(props: { run: RunRow; onOpen: ((run: RunRow) => void) | undefined }): React.JSX.Element {
   const { run, onOpen } = props;

@@ -31,7 +31,7 @@ function Head(props: Part): React.JSX.Element {
     row.notebook?.split('/').pop() ?? ''
   ].filter(Boolean);
   return (
-    <header className="nbt-page-head">
+    <div className="nbt-page-head">
       <div className="nbt-page-title">
         <h2>{row.name}</h2>
         <Status status={row.status} trans={trans} />
@@ -45,7 +45,7 @@ function Head(props: Part): React.JSX.Element {
           {Object.entries(row.tags).map(([key, value]) => <li key={key} className="nbt-chip">{value ? `${key}: ${value}` : key}</li>)}
         </ul>
       )}
-    </header>
+    </div>
   );
 }
 

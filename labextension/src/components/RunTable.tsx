@@ -8,7 +8,6 @@ import { shownColumns, valueColumns } from './columns';
 import type { ValueColumn } from './columns';
 import { useNow, useWidth } from './observed';
 import { useSelection } from './selection';
-import type { Selection } from './selection';
 import { nextSorting, sortedRuns } from './sorting';
 import type { Sorting } from './sorting';
 import type { Trans } from './translate';
@@ -29,32 +28,8 @@ export interface RunTableProps {
   onRetry?: () => void;
   /** Show all that is known of a run. */
   onOpen?: (run: RunRow) => void;
-  /** Show what differs between runs. */
-  onCompare?: (runs: readonly RunRow[]) => void;
-}
-
-/** Runs that can be compared at once: as many as there are colours. */
-const MOST_COMPARED = 10;
-
-/** What can be done with the chosen runs. */
-function Chosen(props: { runs: readonly RunRow[]; selection: Selection; trans: Trans; onCompare: (runs: readonly RunRow[]) => void }): React.JSX.Element {
-  const { runs, selection, trans, onCompare } = props;
-  const fits = runs.length >= 2 && runs.length <= MOST_COMPARED;
-  return (
-    <div className="nbt-chosen" role="toolbar" aria-label={trans.__('Chosen runs')}>
-      <span className="nbt-chosen-count" role="status">{trans._n('%1 chosen', '%1 chosen', runs.length)}</span>
-      <button
-        type="button"
-        className="nbt-button nbt-button-main"
-        disabled={!fits}
-        title={fits ? undefined : trans.__('Choose 2 to %1 runs', MOST_COMPARED)}
-        onClick={() => { onCompare(runs); }}
-      >
-        {trans.__('Compare')}
-      </button>
-      <button type="button" className="nbt-button" onClick={() => { selection.clear(); }}>{trans.__('Clear')}</button>
-    </div>
-  );
+  /** Draws what can be done with the chosen runs; without it none can be chosen. */
+  tools?: (chosen: readonly RunRow[], columns: readonly ValueColumn[], clear: () => void) => React.JSX.Element;
 }
 
 function Summary(props: {
@@ -86,7 +61,7 @@ function Summary(props: {
 
 /** A table of runs: what varies between them, sortable, in the form that fits its width. */
 export function RunTable(props: RunTableProps): React.JSX.Element {
-  const { table, error, filtered, fill, trans, onRetry, onOpen, onCompare } = props;
+  const { table, error, filtered, fill, trans, onRetry, onOpen, tools } = props;
   const root = useRef<HTMLDivElement>(null);
   const width = useWidth(root);
   const now = useNow(30_000);
@@ -103,6 +78,7 @@ export function RunTable(props: RunTableProps): React.JSX.Element {
   const selection = useSelection(runs);
   const chosen = useMemo(() => runs.filter(run => selection.chosen.has(run.id)), [runs, selection]);
 
+  const empty = runs.length === 0;
   const Form = width !== null && width < COMPACT_BELOW ? RunTableCompact : RunTableWide;
   return (
     <div className={`nbt-root nbt-run-table${fill ? ' nbt-mod-fill' : ''}`} ref={root}>
@@ -110,14 +86,13 @@ export function RunTable(props: RunTableProps): React.JSX.Element {
         <ErrorMessage message={error} onRetry={onRetry} trans={trans} />
       ) : !table ? (
         <LoadingMessage trans={trans} />
-      ) : table.runs.length === 0 ? (
-        filtered ? <NoMatchMessage trans={trans} /> : <EmptyMessage trans={trans} />
       ) : (
         <>
-          <Summary table={table} columns={columns} onlyVarying={onlyVarying} trans={trans} onToggle={setOnlyVarying} />
-          {onCompare && chosen.length > 0 && <Chosen runs={chosen} selection={selection} trans={trans} onCompare={onCompare} />}
+          {!empty && <Summary table={table} columns={columns} onlyVarying={onlyVarying} trans={trans} onToggle={setOnlyVarying} />}
+          {tools?.(chosen, shown, selection.clear)}
+          {empty && (filtered ? <NoMatchMessage trans={trans} /> : <EmptyMessage trans={trans} />)}
           {/* Without a width (not laid out yet) any form would be a guess. */}
-          {width !== null && (
+          {!empty && width !== null && (
             <Form
               runs={runs}
               columns={shown}
@@ -125,7 +100,7 @@ export function RunTable(props: RunTableProps): React.JSX.Element {
               now={now}
               trans={trans}
               onOpen={onOpen}
-              selection={onCompare && selection}
+              selection={tools && selection}
               onSort={key => { setSorting(current => (key ? nextSorting(current, key, columns) : null)); }}
             />
           )}

@@ -1,7 +1,7 @@
 import type * as React from 'react';
 import { useRef } from 'react';
 import type { RunRow } from '../api/types';
-import { Choose, RunLink, walkRows } from './RunControls';
+import { Choose, Pinned, RunLink, walkRows } from './RunControls';
 import type { RunTableForm } from './RunTableWide';
 import { Status } from './Status';
 import { isBest } from './columns';
@@ -100,6 +100,7 @@ export function RunTableCompact(props: RunTableForm): React.JSX.Element {
                   <Choose run={run} selection={selection} trans={trans} />
                   <Status status={run.status} quiet={run.status === 'finished'} trans={trans} />
                   <span className="nbt-item-name" title={run.name}><RunLink run={run} onOpen={onOpen} /></span>
+                  <Pinned run={run} trans={trans} />
                   <span
                     className="nbt-item-time"
                     title={`${moment(run.started)}\n${trans.__('Duration: %1', duration(run.duration))}`}

@@ -2,7 +2,7 @@ import type * as React from 'react';
 import { useRef } from 'react';
 import type { CSSProperties } from 'react';
 import type { RunRow } from '../api/types';
-import { Choose, RunLink, walkRows } from './RunControls';
+import { Choose, Pinned, RunLink, walkRows } from './RunControls';
 import type { RowActions } from './RunControls';
 import { Status } from './Status';
 import { isBest } from './columns';
@@ -148,6 +148,7 @@ export function RunTableWide(props: RunTableForm): React.JSX.Element {
                   <span className="nbt-row-head">
                     <Choose run={run} selection={selection} trans={trans} />
                     <RunLink run={run} onOpen={onOpen} />
+                    <Pinned run={run} trans={trans} />
                   </span>
                 </th>
                 <td><Status status={run.status} trans={trans} /></td>

@@ -6,7 +6,7 @@ export interface Selection {
   readonly chosen: ReadonlySet<string>;
   /** Choose a run or no longer; with `through` all runs from the one that was chosen last up to it. */
   toggle(run: RunRow, through: boolean): void;
-  clear(): void;
+  readonly clear: () => void;
 }
 
 /** The selection of a table whose rows stand in the given order. */

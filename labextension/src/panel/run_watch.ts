@@ -2,6 +2,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { Poll } from '@lumino/polling';
 import { Signal } from '@lumino/signaling';
 import type { ISignal } from '@lumino/signaling';
+import type { Client } from '../api/client';
 import { ServerError } from '../api/transport';
 import type { Transport } from '../api/transport';
 import type { RunTable } from '../api/types';
@@ -41,6 +42,11 @@ export class RunWatch implements IDisposable {
     });
     place.changed.connect(this.onPlaceChanged);
     document.addEventListener('visibilitychange', this.onVisibility);
+  }
+
+  /** The way to the store that the table is of. */
+  get client(): Client {
+    return this.transport.at(this.place.path);
   }
 
   get state(): RunWatchState {

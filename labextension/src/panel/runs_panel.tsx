@@ -4,6 +4,7 @@ import type { Message } from '@lumino/messaging';
 import { Panel, Widget } from '@lumino/widgets';
 import type * as React from 'react';
 import type { RunRow } from '../api/types';
+import { ChosenRuns } from '../components/ChosenRuns';
 import { FilterInput } from '../components/FilterInput';
 import { RunTable } from '../components/RunTable';
 import { runsIcon } from './icon';
@@ -40,7 +41,17 @@ class RunsView extends ReactWidget {
                 trans={trans}
                 onRetry={() => { watch.refresh(); }}
                 onOpen={run => { onShow([run], run.name); }}
-                onCompare={runs => { onShow(runs, trans.__('Compare %1 runs', runs.length)); }}
+                tools={(chosen, columns, clear) => (
+                  <ChosenRuns
+                    runs={chosen}
+                    columns={columns}
+                    client={watch.client}
+                    trans={trans}
+                    onClear={clear}
+                    onCompare={runs => { onShow(runs, trans.__('Compare %1 runs', runs.length)); }}
+                    onChanged={() => { watch.refresh(); }}
+                  />
+                )}
               />
             </>
           );
