@@ -91,7 +91,7 @@ class OwnedStore:
             snapshot=new_id(), run=run, process=self.process, time=time.time_ns(), notebook="a.ipynb"
         )
         with self.store.transaction():
-            file = None if content is None else self.store.blobs.put(content)
+            file = None if content is None else self.store.blobs.put_notebook(content)
             self.store.executions.add_snapshot(record, file)
 
     def register(self, run: str, name: str = "churn", alias: str | None = None) -> ModelVersion:

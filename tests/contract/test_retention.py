@@ -16,7 +16,9 @@ import pytest
 from owned_store import DAY, OwnedStore
 
 from nbtrack.entities import records
+from nbtrack.entities.ids import new_id
 from nbtrack.entities.ownership import Collection
+from nbtrack.entities.reviews import ReviewEvent, ReviewEventKind
 from nbtrack.entities.surroundings import Fact
 from nbtrack.errors import InvalidInput, NotFound
 from nbtrack.store.references import REFERENCES
@@ -399,10 +401,21 @@ def test_every_column_that_names_content_is_known(owned: OwnedStore) -> None:
         owned.store.runs.add_environment(seen, *digests)
         module = Fact(kind="module", name="m", text="m.py", digest=owned.store.blobs.put(b"source"))
         owned.store.facts.set([run], "process", [module])
+        kept = owned.store.blobs.put_notebook(b"".join(b" {\n%d" % line * 30 for line in range(20_000)))
+        saved = records.NotebookSaved(
+            snapshot=new_id(), process="p", time=1, notebook="a.ipynb", file="f", checksum=1, saved=1
+        )
+        owned.store.saves.add(saved, kept)
+        review = new_id()
+        event = ReviewEvent(
+            id=review, review=review, time=1, author="ada", kind=ReviewEventKind.OPENED, base=kept, head=kept
+        )
+        owned.store.reviews.add(event)
     known = {(reference.table, reference.column) for reference in REFERENCES} | {
         ("blobs", "digest"),
         ("orphans", "digest"),
         ("audit", "detail"),
+        ("blob_pieces", "digest"),  # of the whole, which is collected when nothing else names it
     }
     named = set()
     connection = owned.store.connection

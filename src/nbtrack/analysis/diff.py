@@ -82,7 +82,7 @@ def _change(pair: Pair, old: Sequence[Cell], new: Sequence[Cell]) -> CellChange:
         kind = CellChangeKind.ADDED if before is None else CellChangeKind.REMOVED
         return CellChange(kind=kind, before=before, after=after)
     source = source_of(before) != source_of(after) or before.get("cell_type") != after.get("cell_type")
-    outputs = not same_outputs(before.get("outputs") or [], after.get("outputs") or [])
+    outputs = not same_outputs(_list(before.get("outputs")), _list(after.get("outputs")))
     other = _lasting(before) != _lasting(after)
     kind = CellChangeKind.CHANGED if source or outputs or other else CellChangeKind.UNCHANGED
     if pair.moved:
@@ -128,10 +128,15 @@ def _lines(cells: Sequence[Cell]) -> list[str]:
 
 def _lasting(cell: Cell) -> tuple[dict[str, Any], Any]:
     """What of a cell counts beside its source and outputs: attachments, and metadata such as tags."""
-    metadata = cell.get("metadata") or {}
-    return {key: value for key, value in metadata.items() if key not in VOLATILE_METADATA}, cell.get(
-        "attachments"
-    )
+    metadata = cell.get("metadata")
+    if not isinstance(metadata, dict):
+        metadata = {}
+    lasting = {key: value for key, value in metadata.items() if key not in VOLATILE_METADATA}
+    return lasting, cell.get("attachments")
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def same_outputs(before: Sequence[Any], after: Sequence[Any]) -> bool:
@@ -156,7 +161,9 @@ def _shown(outputs: Sequence[Any]) -> list[Any]:
         elif kind == "error":
             result.append((kind, output.get("ename"), output.get("evalue")))
         else:
-            data = output.get("data") or {}
+            data = output.get("data")
+            if not isinstance(data, dict):
+                data = {}
             if any(mime.startswith(_OWN_MIME) for mime in data) or _is_own_line(data.get("text/html")):
                 continue
             result.append((kind, {mime: _plain(mime, value) for mime, value in data.items()}))

@@ -155,4 +155,5 @@ def _name_cells(notebook: dict[str, Any]) -> None:
                 name = f"{digest}-{count}"
             cell["id"] = name
             seen.add(name)
-    notebook["nbformat_minor"] = max(5, int(notebook.get("nbformat_minor", 5)))
+    minor = notebook.get("nbformat_minor")
+    notebook["nbformat_minor"] = max(5, minor) if type(minor) is int else 5

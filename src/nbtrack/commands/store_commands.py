@@ -20,6 +20,7 @@ from nbtrack.commands.health_commands import doctor, repair, verify
 from nbtrack.commands.history_commands import HISTORY_COMMANDS
 from nbtrack.commands.lineage_commands import LINEAGE_COMMANDS
 from nbtrack.commands.registry_commands import REGISTRY_COMMANDS
+from nbtrack.commands.review_commands import REVIEW_COMMANDS
 from nbtrack.commands.search_commands import search
 from nbtrack.commands.sharing import backup, export, merge
 from nbtrack.commands.trash_commands import TRASH_COMMANDS
@@ -67,6 +68,7 @@ def command_tree() -> Tree:
         show,
         compare,
         *HISTORY_COMMANDS,
+        *REVIEW_COMMANDS,
         *LINEAGE_COMMANDS,
         data,
         register,

@@ -244,6 +244,27 @@ class RegistryDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewEventDocument:
+    """Something that happened in a review; see `nbtrack.entities.reviews.ReviewEvent`. Came with the format 3."""
+
+    id: str
+    review: str
+    time: int
+    author: str
+    kind: str
+    content: dict[str, Any]
+    base: str | None
+    head: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewsDocument:
+    """What happened in the reviews that are about the runs of a bundle."""
+
+    events: list[ReviewEventDocument]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LineDocument:
     """A line of an audit log; ``detail`` is JSON as it was hashed."""
 
@@ -302,7 +323,8 @@ class Merge:
     ``renamed`` maps what clashed (``study/forest-3``, ``churn/2``, ``churn@champion``) to what it is called here.
     ``deleted`` counts the runs and model versions that were left out since they are deleted here; ``kept`` lists the runs
     that were deleted for good there and stay here; ``running`` those that had not ended there and were left out.
-    ``waiting`` says whether that store has records in its journals that it has not taken in.
+    ``reviews`` counts what came in of reviews: comments, verdicts, openings. ``waiting`` says whether that store has records
+    in its journals that it has not taken in.
     """
 
     store: str
@@ -313,6 +335,7 @@ class Merge:
     deleted: int = 0
     versions: int = 0
     aliases: int = 0
+    reviews: int = 0
     renamed: dict[str, str] = field(default_factory=dict)
     kept: list[str] = field(default_factory=list)
     running: list[str] = field(default_factory=list)

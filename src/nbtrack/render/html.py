@@ -11,6 +11,7 @@ from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Collection, Trash, Usage
 from nbtrack.entities.profiles import RunData
 from nbtrack.entities.promotions import AliasesThen, AuditCheck, AuditLog, Promotion
+from nbtrack.entities.reviews import Review, ReviewList
 from nbtrack.entities.runs import Comparison, Difference, RunDetail, RunStatus, RunTable
 from nbtrack.entities.search import SearchResult
 from nbtrack.entities.significance import VersionComparison
@@ -53,6 +54,7 @@ from nbtrack.render.promotions import (
     promotion_facts,
     promotion_title,
 )
+from nbtrack.render.review import review_columns, review_html, review_title
 from nbtrack.render.search import search_html
 from nbtrack.render.style import STYLE
 from nbtrack.render.usage import usage_columns, usage_lines, usage_title
@@ -92,6 +94,12 @@ def _body(content: object) -> str:
             return diff_html(content)
         case History():
             return heading(history_title(content)) + _table(history_columns(content))
+        case Review():
+            return review_html(content)
+        case ReviewList():
+            if not content.reviews:
+                return quiet("There is no review yet.")
+            return heading(review_title(content)) + _table(review_columns(content))
         case SearchResult():
             return search_html(content)
         case ModelVersion():

@@ -38,6 +38,7 @@ def merge_sentences(merged: Merge) -> list[str]:
         (merged.updated, "run with more than before", "runs with more than before"),
         (merged.versions, "model version", None),
         (merged.aliases, "alias", "aliases"),
+        (merged.reviews, "entry of a review", "entries of reviews"),
     ]
     came = ", ".join(counted(number, one, more) for number, one, more in parts if number) or "nothing new"
     told = f"{'Would come' if merged.dry_run else 'Came'} in from {visible(merged.store, 60)}: {came}."

@@ -43,6 +43,7 @@ border:0;border-left:2px solid {_RULE};overflow-x:auto;white-space:pre}}
 .nbtrack.nbtrack pre .nbtrack-m{{background:rgba(248,81,73,.15)}}
 .nbtrack.nbtrack pre .nbtrack-m span{{background:rgba(248,81,73,.36)}}
 .nbtrack.nbtrack pre .nbtrack-s{{opacity:.6}}
+.nbtrack p,.nbtrack ul{{margin:2px 0 5px}}
 .nbtrack details{{margin:2px 0}}
 .nbtrack summary{{cursor:pointer}}
 </style>"""

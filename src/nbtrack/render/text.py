@@ -12,6 +12,7 @@ from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Collection, Trash, Usage
 from nbtrack.entities.profiles import RunData
 from nbtrack.entities.promotions import AliasesThen, AuditCheck, AuditLog, Promotion
+from nbtrack.entities.reviews import Review, ReviewList
 from nbtrack.entities.runs import Comparison, Difference, RunDetail, RunStatus, RunTable
 from nbtrack.entities.search import SearchResult
 from nbtrack.entities.significance import VersionComparison
@@ -45,6 +46,7 @@ from nbtrack.render.promotions import (
     promotion_facts,
     promotion_title,
 )
+from nbtrack.render.review import review_columns, review_lines, review_title
 from nbtrack.render.search import search_lines
 from nbtrack.render.text_layout import columns_that_fit, dim, facts, heading, join, line, ruled, source_lines
 from nbtrack.render.text_source import diff_lines, source_change
@@ -99,6 +101,15 @@ def _lines(content: object, width: int, now: datetime | None) -> list[Text]:
         case History():
             table = ruled(columns_that_fit(history_columns(content, now), width)[0])
             return [heading(history_title(content)), *table]
+        case Review():
+            return review_lines(content, now)
+        case ReviewList():
+            if not content.reviews:
+                return [line("There is no review yet.")]
+            return [
+                heading(review_title(content)),
+                *ruled(columns_that_fit(review_columns(content, now), width)[0]),
+            ]
         case SearchResult():
             return search_lines(content, now)
         case ModelVersion():

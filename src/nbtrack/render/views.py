@@ -11,6 +11,7 @@ from nbtrack.entities.models import ModelVersion, RegisteredModel
 from nbtrack.entities.ownership import Collection, Trash, Usage
 from nbtrack.entities.profiles import RunData
 from nbtrack.entities.promotions import AliasesThen, AuditCheck, AuditLog, Promotion
+from nbtrack.entities.reviews import Review, ReviewList
 from nbtrack.entities.runs import Comparison, RunDetail, RunTable
 from nbtrack.entities.search import SearchResult
 from nbtrack.entities.significance import VersionComparison
@@ -24,6 +25,8 @@ Shown: TypeAlias = (
     | Comparison
     | NotebookDiff
     | History
+    | Review
+    | ReviewList
     | SearchResult
     | ModelVersion
     | list[RegisteredModel]
@@ -50,11 +53,11 @@ Shown: TypeAlias = (
 class View:
     """One answer of the command tree.
 
-    ``kind`` is ``runs``, ``run``, ``data``, ``comparison``, ``diff``, ``history``, ``search``, ``model``, ``models``,
-    ``versions``, ``promotion``, ``audit``, ``audit check``, ``aliases``, ``status``, ``trash``, ``collection``, ``usage``,
-    ``verification``, ``repair``, ``lineage``, ``slice``, ``stale``, ``replay``, ``text`` (help and sentences) or
-    ``json`` (the content is JSON text, to be printed as it is). Each of ``hints`` is a line that says what to do
-    next. ``exit_status`` is that of the command in a terminal. ``verdict`` belongs to a run.
+    ``kind`` is ``runs``, ``run``, ``data``, ``comparison``, ``diff``, ``history``, ``review``, ``reviews``, ``search``,
+    ``model``, ``models``, ``versions``, ``promotion``, ``audit``, ``audit check``, ``aliases``, ``status``, ``trash``,
+    ``collection``, ``usage``, ``verification``, ``repair``, ``lineage``, ``slice``, ``stale``, ``replay``, ``text`` (help
+    and sentences) or ``json`` (the content is JSON text, to be printed as it is). Each of ``hints`` is a line that says
+    what to do next. ``exit_status`` is that of the command in a terminal. ``verdict`` belongs to a run.
     """
 
     kind: str

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nbtrack.service.promotion import Gate
     from nbtrack.service.repair import Repairer
     from nbtrack.service.retention import Collector
+    from nbtrack.service.reviews import Reviews
     from nbtrack.service.runs import Runs
     from nbtrack.service.sampling import Sampler
     from nbtrack.service.search import Search
@@ -77,6 +78,7 @@ class Service:
     runs: Runs
     data: Data
     snapshots: Snapshots
+    reviews: Reviews
     models: Models
     status: Status
     trash: TrashBin
@@ -108,6 +110,7 @@ class Service:
             "runs": self.runs,
             "data": self.data,
             "snapshots": self.snapshots,
+            "reviews": self.reviews,
             "models": self.models,
             "store": self.status,
             "trash": self.trash,
@@ -145,6 +148,7 @@ def open_service(store: Store, keeper: str) -> Service:
     from nbtrack.service.promotion import Gate
     from nbtrack.service.repair import Repairer
     from nbtrack.service.retention import Collector
+    from nbtrack.service.reviews import Reviews
     from nbtrack.service.runs import Runs
     from nbtrack.service.sampling import Sampler
     from nbtrack.service.search import Search
@@ -159,6 +163,7 @@ def open_service(store: Store, keeper: str) -> Service:
     status = Status(store, keeper, sampler.state)
     runs = Runs(store, status.size)
     models = Models(store, runs)
+    snapshots = Snapshots(store, runs)
     collector = Collector(store)
     lineage = Lineage(store, runs)
     ledger = Ledger(store)
@@ -167,7 +172,8 @@ def open_service(store: Store, keeper: str) -> Service:
         intake=intake,
         runs=runs,
         data=Data(store, runs),
-        snapshots=Snapshots(store, runs),
+        snapshots=snapshots,
+        reviews=Reviews(store, runs, snapshots),
         models=models,
         status=status,
         trash=TrashBin(store, runs, models),

@@ -12,8 +12,9 @@ import time
 from dataclasses import asdict, dataclass, field
 
 from nbtrack.entities.bundles import Merge, ProcessDocument, RunDocument
+from nbtrack.entities.reviews import ReviewEvent, ReviewEventKind
 from nbtrack.service.merge_checks import Refusal
-from nbtrack.store.bundle_contents import Contents, content_of_run
+from nbtrack.store.bundle_contents import Contents, content_of_event, content_of_run
 from nbtrack.store.database import Store
 from nbtrack.store.documents import to_json
 from nbtrack.store.processes import user_name
@@ -32,6 +33,7 @@ class _Tally:
     deleted: int = 0
     versions: int = 0
     aliases: int = 0
+    reviews: int = 0
     renamed: dict[str, str] = field(default_factory=dict)
     kept: list[str] = field(default_factory=list)
 
@@ -68,6 +70,7 @@ class Arrivals:
         for process in self._contents.processes():
             self._take_process(process)
         self._take_registry()
+        self._take_reviews()
         self._tell_kept()
         self._audit()
 
@@ -210,17 +213,25 @@ class Arrivals:
                 name = self._registry.name(places[alias.version][0])
                 self._tally.renamed[f"{name}@{alias.alias}"] = f"{name}@{here}"
 
+    def _take_reviews(self) -> None:
+        """Add what happened in reviews and is not known here; what is known is never changed."""
+        for document in self._contents.reviews():
+            event = ReviewEvent(**{**asdict(document), "kind": ReviewEventKind(document.kind)})
+            if self._store.reviews.add(event):
+                self._tally.reviews += 1
+                self.needed.update(content_of_event(document))
+
     def _tell_kept(self) -> None:
         gone = [tombstone.id for tombstone in self._contents.tombstones() if tombstone.kind == "run"]
         self._tally.kept = self._store.trash.living(gone)
 
     def _audit(self) -> None:
         tally, source = self._tally, self._contents.source
-        if not (tally.added or tally.updated or tally.versions or tally.aliases):
+        if not (tally.added or tally.updated or tally.versions or tally.aliases or tally.reviews):
             return
         detail = {
             "store": source.id, "name": source.name, "runs": tally.added, "updated": tally.updated,
-            "versions": tally.versions, "aliases": tally.aliases,
+            "versions": tally.versions, "aliases": tally.aliases, "reviews": tally.reviews,
             "renamed": dict(list(tally.renamed.items())[:_AUDITED]),
         }  # fmt: skip
         self._store.audit.append(time.time_ns(), user_name(), "store.merged", detail)

@@ -28,8 +28,9 @@ from nbtrack.entities.lineage import EFFECTS
 from nbtrack.entities.runs import RunStatus
 from nbtrack.entities.surroundings import PARTS
 from nbtrack.flavors.formats import formats
+from nbtrack.service.review_checks import problem_of
 from nbtrack.store.audit import GENESIS, line_digest
-from nbtrack.store.bundle_contents import Contents, content_of_run
+from nbtrack.store.bundle_contents import Contents, content_of_event, content_of_run
 from nbtrack.store.checks import series_problem
 from nbtrack.store.metrics import LARGE, SMALL
 from nbtrack.store.points import checked
@@ -80,6 +81,12 @@ def check(contents: Contents) -> Iterator[None]:
     for chain in contents.chains():
         _check_chain(look, chain)
         yield
+    reviews = contents.reviews()
+    if problem := problem_of(reviews):
+        raise Refusal(problem)
+    for event in reviews:
+        for digest in content_of_event(event):
+            _name(look, digest)
     for tombstone in contents.tombstones():
         _require(tombstone.kind in _TOMBSTONES, f"it has a tombstone of the kind {tombstone.kind[:40]!r}")
         _require(

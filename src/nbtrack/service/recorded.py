@@ -248,7 +248,7 @@ class Recorded:
         digest = None
         if record.file is not None:
             path, trouble = self._incoming(record.file, checksum=record.checksum)
-            digest = self._store.blobs.adopt(path) if path else None
+            digest = self._store.blobs.put_notebook(path.read_bytes()) if path else None
             if trouble:
                 self._store.runs.add_note(
                     record.run, f"The notebook's file {trouble}; the snapshot is what was executed."
@@ -258,7 +258,7 @@ class Recorded:
     def _save(self, record: records.NotebookSaved) -> None:
         path, _ = self._incoming(record.file, checksum=record.checksum)
         if path is not None:  # else a power cut has taken it; the next save comes
-            self._store.saves.add(record, self._store.blobs.adopt(path))
+            self._store.saves.add(record, self._store.blobs.put_notebook(path.read_bytes()))
 
     def _series(self, record: records.SeriesLogged) -> None:
         size = record.count * (16 if record.steps else 8)

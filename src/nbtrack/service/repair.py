@@ -187,7 +187,14 @@ class _Repair:
         connection.execute("UPDATE artifacts SET digest = NULL, note = ? WHERE digest = ?", (LOST, digest))
         connection.execute("UPDATE executions SET outputs = NULL WHERE outputs = ?", (digest,))
         connection.execute("UPDATE snapshots SET file = NULL WHERE file = ?", (digest,))
+        for (whole,) in connection.execute(
+            "SELECT digest FROM blob_pieces WHERE piece = ?", (digest,)
+        ).fetchall():
+            connection.execute("DELETE FROM blobs WHERE digest = ?", (whole,))
+            self._mark(str(whole))
         connection.execute("UPDATE saves SET file = NULL WHERE file = ?", (digest,))
+        for side in ("base", "head"):
+            connection.execute(f"UPDATE review_events SET {side} = NULL WHERE {side} = ?", (digest,))
         connection.execute("UPDATE facts SET digest = NULL WHERE digest = ?", (digest,))
         for table, column, instead in (
             ("executions", "source", LOST_SOURCE),

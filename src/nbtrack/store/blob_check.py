@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nbtrack.store.blobs import ALGORITHM
+from nbtrack.store.blobs import ALGORITHM, PIECES_CODEC, pieces_of
 
 _CHUNK = 1 << 20
 
@@ -35,6 +35,8 @@ def damage(row: BlobRow, path: Path) -> str | None:
     """
     if row.content is None and not path.is_file():
         return "is not there: its file is missing"
+    if row.codec == PIECES_CODEC:
+        return _damaged_list(row)
     stored_size = checksum = size = 0
     content = hashlib.blake2b(digest_size=32)
     unpacker = zlib.decompressobj() if row.codec == "zlib" else None
@@ -59,6 +61,18 @@ def damage(row: BlobRow, path: Path) -> str | None:
         return "is stored in other bytes than were written; what they unpack to is right"
     if (size, stored_size) != (row.size, row.stored_size) or row.codec not in ("", "zlib"):
         return "is right, but what the database says of its size or form is not"
+    return None
+
+
+def _damaged_list(row: BlobRow) -> str | None:
+    """What is wrong with the list of a blob in pieces. The pieces are blobs themselves, and looked at by themselves."""
+    content = row.content or b""
+    if row.checksum != zlib.crc32(content) or row.stored_size != len(content):
+        return "is not the list of pieces that was stored"
+    try:
+        pieces_of(content)
+    except zlib.error as problem:
+        return f"cannot be unpacked: {problem}"
     return None
 
 

@@ -19,10 +19,14 @@ import apsw
 
 from nbtrack.entities.ids import new_id
 from nbtrack.errors import StoreCorrupt
+from nbtrack.store.pieces import cut
 
 ALGORITHM = "blake2b-256"
 INLINE_LIMIT = 16_384
 """Stored sizes up to this many bytes stand in the database: a file would cost more than it holds."""
+
+PIECES_CODEC = "pieces"
+"""The codec of a blob whose stored bytes are the digests of the blobs that it is made of, packed."""
 
 _CHUNK = 1 << 20
 
@@ -88,6 +92,23 @@ class Blobs:
                 stored_size += len(part)
                 stored_checksum = zlib.crc32(part, stored_checksum)
         self._insert(digest, size, stored_size, "zlib", stored_checksum, None)
+        return digest
+
+    def put_notebook(self, content: bytes) -> str:
+        """Store a notebook's file and return its digest; what it has in common with others is stored once."""
+        pieces = cut(content)
+        if len(pieces) == 1:
+            return self.put(content)
+        digest = digest_of(content)
+        if self._has_again(digest):
+            return digest
+        digests = [self.put(piece) for piece in pieces]
+        stored = zlib.compress(bytes.fromhex("".join(piece.partition(":")[2] for piece in digests)), 1)
+        self._insert(digest, len(content), len(stored), PIECES_CODEC, zlib.crc32(stored), stored)
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO blob_pieces (digest, piece) VALUES (?, ?)",
+            [(digest, piece) for piece in digests],
+        )
         return digest
 
     def pack(self, digest: str, size: int, pieces: Iterator[bytes]) -> Packed:
@@ -162,6 +183,8 @@ class Blobs:
         if place is None:
             raise StoreCorrupt(f"The content {digest} is not in the store.", digest=digest)
         codec, stored = place
+        if codec == PIECES_CODEC:
+            return b"".join(self.read(digest))
         try:
             if stored is None:
                 stored = self.path(digest).read_bytes()
@@ -186,7 +209,11 @@ class Blobs:
         codec, stored = place
         checksum = hashlib.blake2b(digest_size=32)
         try:
-            for piece in _unpacked(codec, _pieces(self.path(digest)) if stored is None else [stored]):
+            if codec == PIECES_CODEC:
+                parts: Iterable[bytes] = map(self.get, pieces_of(stored or b""))
+            else:
+                parts = _unpacked(codec, _pieces(self.path(digest)) if stored is None else [stored])
+            for piece in parts:
                 checksum.update(piece)
                 yield piece
         except (OSError, zlib.error, EOFError) as problem:
@@ -223,6 +250,12 @@ class Blobs:
 
     def _new_file(self, digest: str) -> contextlib.AbstractContextManager[IO[bytes]]:
         return durable_file(self.path(digest))
+
+
+def pieces_of(stored: bytes) -> list[str]:
+    """The digests that the row of a blob in pieces holds, in the order of the pieces."""
+    plain = zlib.decompress(stored).hex()
+    return [f"{ALGORITHM}:{plain[place : place + 64]}" for place in range(0, len(plain), 64)]
 
 
 def _smaller(content: bytes) -> tuple[str, bytes]:

@@ -12,6 +12,7 @@ from nbtrack.entities.bundles import (
     OriginDocument,
     ProcessDocument,
     RegistryDocument,
+    ReviewEventDocument,
     RunDocument,
     TombstoneDocument,
 )
@@ -51,6 +52,9 @@ class Contents(Protocol):
 
     def chains(self) -> Iterator[ChainDocument]:
         """The audit logs of the origins."""
+
+    def reviews(self) -> list[ReviewEventDocument]:
+        """What happened in the reviews that are about the runs."""
 
     def tombstones(self) -> list[TombstoneDocument]:
         """What the source has deleted for good."""
@@ -151,6 +155,24 @@ class StoreContents:
         wanted = {origin.id for origin in self.origins}
         return (chain for chain in self._store.origins.chains() if chain.origin in wanted)
 
+    def reviews(self) -> list[ReviewEventDocument]:
+        """What happened in the reviews that are about the runs; where these are all runs, in every review."""
+        return self._reviews
+
+    @cached_property
+    def _reviews(self) -> list[ReviewEventDocument]:
+        (others,) = self._all(
+            f"SELECT EXISTS (SELECT 1 FROM runs WHERE status <> 'running' AND deleted IS NULL AND id NOT IN {IDS})",
+            (bound(self._runs),),
+        )[0]
+        return [
+            ReviewEventDocument(
+                id=event.id, review=event.review, time=event.time, author=event.author, kind=str(event.kind),
+                content=event.content, base=event.base, head=event.head,
+            )
+            for event in self._store.reviews.of_runs(self._runs if others else None)
+        ]  # fmt: skip
+
     def tombstones(self) -> list[TombstoneDocument]:
         """What the source has deleted for good."""
         return self._store.origins.tombstones()
@@ -164,6 +186,7 @@ class StoreContents:
             for _ in self.processes():
                 pass
         named = set().union(*self._named.values(), (version.digest for version in self.registry.versions))
+        named |= {digest for event in self.reviews() for digest in content_of_event(event)}
         rows = self._all(
             f"SELECT digest, size FROM blobs WHERE digest IN {IDS} ORDER BY digest", (bound(named),)
         )
@@ -184,6 +207,11 @@ def content_of_run(run: RunDocument) -> Iterator[str]:
     yield from (item.digest for item in run.artifacts if item.digest)
     yield from (snapshot.file for snapshot in run.snapshots if snapshot.file)
     yield from (fact.digest for fact in run.facts if fact.digest)
+
+
+def content_of_event(event: ReviewEventDocument) -> Iterator[str]:
+    """The digests that an event of a review names."""
+    yield from filter(None, (event.base, event.head))
 
 
 def content_of_process(process: ProcessDocument) -> Iterator[str]:

@@ -28,6 +28,8 @@ from nbtrack.entities.bundles import (
     OriginDocument,
     ProcessDocument,
     RegistryDocument,
+    ReviewEventDocument,
+    ReviewsDocument,
     RunDocument,
     TombstoneDocument,
     TombstonesDocument,
@@ -53,7 +55,7 @@ RATIO, SPARE = 100, 256 << 20
 _ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _KNOWN = re.compile(
     rf"runs/{_ID}\.json|points/{_ID}|processes/[0-9]{{6,9}}\.json|audit/[0-9]{{4,6}}\.json|registry\.json"
-    r"|tombstones\.json|blobs/[0-9a-f]{64}"
+    r"|tombstones\.json|reviews\.json|blobs/[0-9a-f]{64}"
 )
 _CHUNK = 1 << 20
 _LOCAL = struct.Struct("<4s3H4s3L2H")
@@ -159,6 +161,11 @@ class Bundle:
     def chains(self) -> Iterator[ChainDocument]:
         """The audit logs of the origins."""
         return (self._document(ChainDocument, name) for name in self._names("audit"))
+
+    def reviews(self) -> list[ReviewEventDocument]:
+        """What happened in the reviews that are about its runs."""
+        name = "reviews.json"
+        return self._document(ReviewsDocument, name).events if name in self.members else []
 
     def tombstones(self) -> list[TombstoneDocument]:
         """What the source has deleted for good."""

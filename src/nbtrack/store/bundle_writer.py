@@ -19,14 +19,20 @@ from itertools import chain
 from pathlib import Path
 from typing import IO
 
-from nbtrack.entities.bundles import Manifest, MemberDocument, OriginDocument, TombstonesDocument
+from nbtrack.entities.bundles import (
+    Manifest,
+    MemberDocument,
+    OriginDocument,
+    ReviewsDocument,
+    TombstonesDocument,
+)
 from nbtrack.entities.ids import new_id
 from nbtrack.store.blobs import ALGORITHM, sync_folder
 from nbtrack.store.bundle_contents import Contents
 from nbtrack.store.documents import to_json
 from nbtrack.version import __version__
 
-FORMAT = 2
+FORMAT = 3
 MOST_DOCUMENT, MOST_MANIFEST, MOST_POINTS = 64 << 20, 256 << 20, 512 << 20
 """Bytes at most of one JSON document (a reader needs ten times the memory), of the manifest, of the points of one run."""
 
@@ -100,6 +106,8 @@ def write_bundle(file: IO[bytes], contents: Contents) -> str:
         for number, process in enumerate(contents.processes(), 1):
             bundle.add_document(f"processes/{number:06}.json", process)
         bundle.add_document("registry.json", contents.registry)
+        if reviews := contents.reviews():
+            bundle.add_document("reviews.json", ReviewsDocument(events=reviews))
         bundle.add_document("tombstones.json", TombstonesDocument(tombstones=contents.tombstones()))
         for number, log in enumerate(contents.chains(), 1):
             bundle.add_document(f"audit/{number:04}.json", log)

@@ -28,6 +28,7 @@ from nbtrack.store.names import Names
 from nbtrack.store.origins import Origins
 from nbtrack.store.processes import is_alive
 from nbtrack.store.profiles import Profiles
+from nbtrack.store.reviews import Reviews
 from nbtrack.store.runs import Runs
 from nbtrack.store.saves import Saves
 from nbtrack.store.search import Search
@@ -57,6 +58,7 @@ class Store:
         self.profiles = Profiles(self.connection)
         self.executions = Executions(self.connection, self.blobs)
         self.saves = Saves(self.connection)
+        self.reviews = Reviews(self.connection)
         self.facts = Facts(self.connection)
         self.models = Models(self.connection, self.metrics)
         self.trash = Trash(self.connection)

@@ -231,6 +231,13 @@ class Executions:
         )
         return SnapshotRecord(*row) if row else None
 
+    def run_of_snapshot(self, snapshot: str) -> str | None:
+        """The run that left a snapshot; None: it is one between runs."""
+        row: Any = next(
+            self._connection.execute("SELECT run_id FROM snapshots WHERE id = ?", (snapshot,)), None
+        )
+        return str(row[0]) if row else None
+
     def _entity(self, row: Any, peak_memory: int | None = None) -> CellExecution:
         identifier, cell_id, count, source, started, duration, outcome, traceback, run = row
         return CellExecution(

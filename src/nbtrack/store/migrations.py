@@ -16,7 +16,9 @@ from nbtrack.store.facts import FACT_KEYS, FACTS
 from nbtrack.store.foundation import FOUNDATION
 from nbtrack.store.models import RECORDS
 from nbtrack.store.origins import ORIGINS
+from nbtrack.store.pieces import PIECES
 from nbtrack.store.profiles import DATA
+from nbtrack.store.reviews import REVIEWS
 from nbtrack.store.saves import HISTORY
 from nbtrack.store.search_schema import SEARCH
 
@@ -42,6 +44,8 @@ MIGRATIONS: list[tuple[str, Step]] = [
     ("0012_fact_keys", FACT_KEYS),
     ("0013_history", HISTORY),
     ("0014_version_records", RECORDS),
+    ("0015_reviews", REVIEWS),
+    ("0016_pieces", PIECES),
 ]
 
 
