@@ -82,7 +82,7 @@ def _change(pair: Pair, old: Sequence[Cell], new: Sequence[Cell]) -> CellChange:
         kind = CellChangeKind.ADDED if before is None else CellChangeKind.REMOVED
         return CellChange(kind=kind, before=before, after=after)
     source = source_of(before) != source_of(after) or before.get("cell_type") != after.get("cell_type")
-    outputs = not same_outputs(_list(before.get("outputs")), _list(after.get("outputs")))
+    outputs = not same_outputs(before.get("outputs"), after.get("outputs"))
     other = _lasting(before) != _lasting(after)
     kind = CellChangeKind.CHANGED if source or outputs or other else CellChangeKind.UNCHANGED
     if pair.moved:
@@ -114,7 +114,7 @@ def _regrouped(rows: Sequence[CellChange]) -> str:
     )
     if (len(before) == 1) == (len(after) == 1) or not before or not after:
         return ""
-    if len({cell.get("cell_type") for cell in (*before, *after)}) > 1 or _lines(before) != _lines(after):
+    if len({str(cell.get("cell_type")) for cell in (*before, *after)}) > 1 or _lines(before) != _lines(after):
         return ""
     if len(before) == 1:
         return f"one cell was split into {len(after)}"
@@ -139,9 +139,9 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def same_outputs(before: Sequence[Any], after: Sequence[Any]) -> bool:
-    """Whether two lists of outputs show the same, however they were cut into pieces and counted."""
-    return before == after or _shown(before) == _shown(after)
+def same_outputs(before: Any, after: Any) -> bool:
+    """Whether two lists of outputs show the same, however they were cut into pieces and counted; no list is an empty one."""
+    return before == after or _shown(_list(before)) == _shown(_list(after))
 
 
 def _shown(outputs: Sequence[Any]) -> list[Any]:

@@ -114,8 +114,8 @@ def _same(before: tuple[str, Any, Any], cell: dict[str, Any]) -> bool:
     source, outputs, count = before
     return (
         source == source_text(cell)
-        and count == cell.get("execution_count")
-        and same_outputs(outputs or [], cell.get("outputs") or [])
+        and (count is (now := cell.get("execution_count")) or count == now)  # NaN is no other NaN
+        and same_outputs(outputs, cell.get("outputs"))
     )
 
 
