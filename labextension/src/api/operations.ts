@@ -21,8 +21,8 @@ export interface Questions {
   'data.get': { arguments: { run: string; experiment?: string }; answer: RunData };
   /** The notebook as a run left it, or as a snapshot (by its id) has it. */
   'snapshots.get': { arguments: { run: string; experiment?: string }; answer: Snapshot };
-  /** All registered models with their versions. */
-  'models.list': { arguments: Record<string, never>; answer: RegisteredModel[] };
+  /** All registered models with their versions, or with those that fit a filter. */
+  'models.list': { arguments: { filter?: string }; answer: RegisteredModel[] };
   /** A version: ``churn`` (the newest), ``churn/3`` or ``churn@champion``. */
   'models.get': { arguments: { model: string }; answer: ModelVersion };
   /** The cells that have all words of `text`, best first, each at its newest execution; no text is an error. */

@@ -93,9 +93,9 @@ class Models:
         """
         return Version(self._proxy, self._proxy.ask("models.get", model=model))
 
-    def list(self) -> list[RegisteredModel]:
-        """All registered models with their versions."""
-        models: list[RegisteredModel] = self._proxy.ask("models.list")
+    def list(self, filter: str = "") -> list[RegisteredModel]:
+        """All registered models with their versions, or those versions that fit: ``"alias = champion and auc > 0.9"``."""
+        models: list[RegisteredModel] = self._proxy.ask("models.list", filter=filter)
         return models
 
     def register(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import click
@@ -258,11 +259,33 @@ def register(
     return _answer("model", version, as_json, (f"load it: nbtrack.open().models.get({key!r}).load({trust})",))
 
 
-@click.command(cls=Command, examples=("models", "models --json"))
+@click.command(
+    cls=Command,
+    examples=(
+        "models",
+        "models alias = champion and metrics.auc > 0.9 and age < 30d",
+        "models stage = archived",
+    ),
+)
+@click.argument("filter_words", metavar="[FILTER]", nargs=-1)
 @_as_json
 @click.pass_obj
-def models(asking: Asking, as_json: bool) -> View:
-    """List the registered models with their versions and aliases."""
-    found: list[RegisteredModel] = asking.proxy.ask("models.list")
+def models(asking: Asking, filter_words: tuple[str, ...], as_json: bool) -> View:
+    """List the registered models with their versions and aliases, or the versions that fit a FILTER.
+
+    Archived versions are only listed by a filter.
+    """
+    text = " ".join(filter_words)
+    found: list[RegisteredModel] = asking.proxy.ask("models.list", filter=text)
+    if as_json or text:
+        hints = () if found or as_json else (f"No version fits {text}",)
+        return _answer("models", found, as_json, hints)
+    shown = [
+        replace(model, versions=[v for v in model.versions if v.tags.get("stage") != "archived"])
+        for model in found
+    ]
+    hidden = sum(len(model.versions) for model in found) - sum(len(model.versions) for model in shown)
     hints = () if found else (f"{asking.prog} register RUN NAME registers the model of a run.",)
-    return _answer("models", found, as_json, hints)
+    if hidden:
+        hints = (f"{hidden:,} archived: {asking.prog} models stage = archived",)
+    return _answer("models", [model for model in shown if model.versions], False, hints)

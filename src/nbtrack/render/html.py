@@ -309,6 +309,7 @@ def _models(models: Sequence[RegisteredModel]) -> str:
                 [visible((version.type_name or "").rpartition(".")[2], 60) for version in versions],
                 "run",
             ),
+            Column("stage", [visible(version.tags.get("stage", ""), 20) for version in versions], "run"),
             Column("", ["runs code" if version.record.runs_code else "" for version in versions], "run"),
             Column("size", [size(version.size) for version in versions], "run", right=True),
             Column("registered", [when(version.created) for version in versions], "run", right=True),

@@ -290,6 +290,7 @@ def _models(models: Sequence[RegisteredModel], width: int, now: datetime | None)
             [visible((version.type_name or "").rpartition(".")[2], 40) for _, version in rows],
             "param",
         ),
+        Column("stage", [visible(version.tags.get("stage", ""), 20) for _, version in rows], "tag"),
         Column("", ["runs code" if version.record.runs_code else "" for _, version in rows], "tag"),
         Column("size", [size(version.size) for _, version in rows], "tag", right=True),
         Column("registered", [when(version.created, now) for _, version in rows], "run", right=True),

@@ -12,6 +12,7 @@ from typing import Any
 
 from nbtrack.entities.names import check_model_name, check_name, check_text
 from nbtrack.entities.ownership import Curated
+from nbtrack.entities.stages import check_stage
 from nbtrack.errors import Conflict, InvalidInput, NotFound
 from nbtrack.service.models import Models
 from nbtrack.service.runs import Runs
@@ -173,6 +174,8 @@ class Curation:
                 self._one_kind(runs, filter)
                 name, version = self._versioned(model)
                 before = self._store.curation.model_tags(name, version)
+                if version is not None and "stage" in checked:
+                    check_stage(f"{name}/{version}", before.get("stage", ""), checked["stage"])
                 self._store.curation.set_model_tags(name, version, {**before, **checked})
                 return self._done("model.tagged", [_full(name, version)], tags=checked)
             chosen = self._choose(runs, filter, experiment)

@@ -16,6 +16,7 @@ from nbtrack.service import Deferred
 from nbtrack.service.conversion import convert_in_child
 from nbtrack.service.runs import Runs
 from nbtrack.store.database import Store
+from nbtrack.store.model_filters import select
 from nbtrack.store.processes import user_name
 
 
@@ -175,10 +176,17 @@ class Models:
                 self._store.audit.append(now, user_name(), "alias.moved", moved)
         return self.get(f"{name}/{version}")
 
-    def list(self) -> list[RegisteredModel]:
-        """All registered models with their versions."""
+    def list(self, filter: str = "") -> list[RegisteredModel]:
+        """All registered models with their versions, or with those that fit a filter.
+
+        Raises
+        ------
+        FilterError
+            If the filter cannot be read, or names what no version has.
+        """
         found = (self._store.models.get(name) for name in self._store.models.names())
-        return [model for model in found if model is not None]
+        models = [model for model in found if model is not None]
+        return select(models, filter, time.time_ns()) if filter.strip() else models
 
     def get(self, model: str) -> ModelVersion:
         """A version: ``churn`` (the newest), ``churn/3`` or ``churn@champion``.
