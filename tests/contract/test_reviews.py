@@ -13,6 +13,7 @@ import pytest
 from owned_store import OwnedStore
 from test_diff_of_runs import Asked, written
 
+from nbtrack.client import Client
 from nbtrack.commands import run_command
 from nbtrack.entities.bundles import ReviewEventDocument
 from nbtrack.entities.reviews import Review, handle
@@ -128,7 +129,7 @@ def test_a_verdict_belongs_to_the_notebooks_that_were_seen(opened: tuple[OwnedSt
         (["approve", "zzzzzz"], "There is no review zzzzzz"),
         (["resolve", "{name}"], "Missing argument 'THREAD'"),
         (["open", "forest-1", "forest-9"], "no run forest-9"),
-        (["show", "{name}", "more"], ""),
+        (["open", "forest-1", "forest-2", "forest-3"], "unexpected extra argument"),
         (["export", "{name}", "-o", "a.pdf"], "FILE.md or FILE.html"),
     ],
 )
@@ -178,6 +179,26 @@ def test_stores_that_are_joined_have_every_comment_once(tmp_path: Path) -> None:
 
 def to_compare(review: Review) -> Review:
     return replace(review, diff=replace(review.diff, numbers=[]))
+
+
+def test_the_same_in_python(opened: tuple[OwnedStore, str]) -> None:
+    owned, name = opened
+    client = Client(Asked(owned))  # type: ignore[arg-type]
+    thread = client.reviews.comment(name, "Why?", cell=2, line=2, author="ada").threads[0]
+    assert client.reviews.resolve(name, handle(thread.id)).threads[0].resolved
+    assert not client.reviews.reopen(name, thread.id).threads[0].resolved
+    assert client.reviews.request_changes(name, "no").summary.state == "changes requested"
+    assert client.reviews.approve(name).summary.state == "approved"
+    assert client.reviews.update(name, "forest-3").summary.state == "stale"
+    other = client.reviews.open("forest-3", "forest-4", reviewers=["ada"]).summary
+    assert [item.id for item in client.reviews.list()] == [other.id, client.reviews.get(name).summary.id]
+    assert [entry.run for entry in client.history("a.ipynb")] == [
+        "forest-4",
+        "forest-3",
+        "forest-2",
+        "forest-1",
+    ]
+    assert sum(row.source_changed for row in client.diff("forest-1", "forest-2").cells) == 1
 
 
 def test_only_reviews_about_its_runs_are_in_a_bundle(opened: tuple[OwnedStore, str]) -> None:

@@ -16,10 +16,12 @@ from nbtrack.store.location import is_store, resolve_store
 if TYPE_CHECKING:
     from nbtrack.client.lineage import Lineage, Slice, StaleCells
     from nbtrack.client.models import Models
+    from nbtrack.client.reviews import Reviews
     from nbtrack.client.runs import Runs
     from nbtrack.client.search import Found
     from nbtrack.entities.bundles import Export, Merge
     from nbtrack.entities.ownership import Collection, Curated, Deletion, Trash, Usage
+    from nbtrack.entities.snapshots import History, HistoryEntry, NotebookDiff
 
 
 class Client:
@@ -31,16 +33,20 @@ class Client:
         Its runs.
     models
         Its registered models.
+    reviews
+        Its reviews of changes between notebooks.
     """
 
     def __init__(self, proxy: KeeperProxy, experiment: str | None = None) -> None:
         from nbtrack.client.models import Models
+        from nbtrack.client.reviews import Reviews
         from nbtrack.client.runs import Runs
 
         self._proxy = proxy
         self._experiment = experiment
         self.runs: Runs = Runs(proxy, experiment)
         self.models: Models = Models(proxy, experiment)
+        self.reviews: Reviews = Reviews(proxy, experiment)
 
     @property
     def path(self) -> Path:
@@ -68,6 +74,35 @@ class Client:
         return Found(
             self._proxy.ask("search.cells", text=text, within=within, limit=limit, experiment=experiment)
         )
+
+    def history(
+        self, notebook: str | os.PathLike[str] | None = None, *, limit: int = 100
+    ) -> list[HistoryEntry]:
+        """The snapshots of a notebook, newest first; of this one, or of the one with the newest snapshot.
+
+        Raises
+        ------
+        NotFound
+            If there is none.
+        """
+        session = current_session()
+        process = session.process if notebook is None and session and session.proxy is self._proxy else None
+        place = None if notebook is None else os.fspath(notebook)
+        found: History = self._proxy.ask("snapshots.history", notebook=place, session=process, limit=limit)
+        return found.entries
+
+    def diff(self, base: str, head: str) -> NotebookDiff:
+        """How the notebook differs between two runs or snapshots; of runs with their params, metrics, data and packages.
+
+        Raises
+        ------
+        NotFound
+            If there is none of one of these names.
+        """
+        found: NotebookDiff = self._proxy.ask(
+            "snapshots.diff", base=base, head=head, experiment=self._experiment
+        )
+        return found
 
     def lineage(self, target: str, *, within: str | os.PathLike[str] | None = None) -> Lineage:
         """Where a variable or a run came from.
