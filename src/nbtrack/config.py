@@ -43,7 +43,7 @@ SETTINGS: dict[str, Setting] = {
         Setting(
             "line_wait", 0.05, "Seconds that a cell's end waits at most for the run's name and what changed."
         ),
-        Setting("snapshot", True, "Keep a snapshot of the notebook with each run."),
+        Setting("snapshot", True, "Keep a snapshot of the notebook with each run, save and kernel's end."),
         Setting("models", True, "Save the fitted estimators that a tracked cell leaves."),
         Setting(
             "model_limit",
