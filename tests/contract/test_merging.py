@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from owned_store import OwnedStore
 from shared_store import SharedStore
 
+from nbtrack.entities.models import VersionRecord
 from nbtrack.entities.records import RunNoted
 from nbtrack.errors import InvalidInput, NotFound, StoreTooNew
 from nbtrack.service import open_service
@@ -15,6 +17,7 @@ from nbtrack.service.verification import look_at
 from nbtrack.store.database import DATABASE, Store
 from nbtrack.store.journal import SUFFIX
 from nbtrack.store.journal_writer import JournalWriter
+from nbtrack.store.models import plain_record
 
 
 @pytest.fixture
@@ -391,3 +394,24 @@ def test_a_name_that_looks_like_a_mark_is_nobodys_but_its_owners(
     desk.merge(laptop)
     assert [desk.service.runs.get(run).row.name for run in mine] == ["forest-1", "forest@laptop-1"]
     assert desk.service.runs.get(theirs).row.name == "forest@laptop.2-1"
+
+
+def test_what_was_found_of_a_version_comes_along_and_a_pickle_always_runs_code(
+    laptop: SharedStore, desk: SharedStore, tmp_path: Path
+) -> None:
+    found = VersionRecord(
+        verified="equal answers", rows=20, method="predict", largest=1e-9, atol=1e-6, rtol=1e-5, inputs={"a": "int64"},
+        input_type="pandas.DataFrame", output="int64 (n)", requirements=["numpy==2.1.0"], python="3.12.1",
+        load_seconds=0.5, latency={"1": [0.001, 0.002]},
+    )  # fmt: skip
+    for form in ("skops", "pickle"):
+        version = laptop.register(laptop.full_run())
+        with laptop.store.transaction():
+            laptop.store.connection.execute(
+                "UPDATE model_versions SET record = ?, format = ? WHERE version = ?",
+                (plain_record(found), form, version.version),
+            )
+    laptop.write(tmp_path / "b.bundle", everything=True)
+    desk.merge(tmp_path / "b.bundle")
+    assert desk.service.models.get("churn/1").record == found
+    assert desk.service.models.get("churn/2").record == replace(found, runs_code=True)
