@@ -15,7 +15,7 @@ from nbtrack.cli.terminal import shell_tree
 from nbtrack.commands import run_command
 from nbtrack.entities import records
 from nbtrack.entities.snapshots import NotebookDiff
-from nbtrack.errors import InvalidInput, NotFound
+from nbtrack.errors import Conflict, InvalidInput, NotFound
 from nbtrack.operations import dispatch, to_entity, to_plain
 from nbtrack.render.html import to_html
 from nbtrack.render.text import to_text
@@ -164,3 +164,23 @@ def test_git_diff_shows_notebooks_until_it_is_taken_out(
     assert shown() == plain
     assert (folder / ".git" / "info" / "attributes").read_text() == "*.csv binary\n"
     assert "nbtrack" not in (folder / ".git" / "config").read_text()
+
+
+def test_two_versions_are_joined_and_conflicts_are_told(
+    owned: OwnedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for sources in (("a = 1", "b = 1", "c = 1"), ("a = 2", "b = 1", "c = 1"), ("a = 1", "b = 1", "c = 3")):
+        owned.snapshot(owned.run(), written(*sources))
+    words = ["merge-notebooks", "forest-1", "forest-2", "forest-3", "-o", "joined"]
+    assert "without conflicts" in to_text(run_command(words, Asked(owned)))
+    joined = json.loads((tmp_path / "joined.ipynb").read_text())
+    assert ["".join(cell["source"]) for cell in joined["cells"]] == ["a = 2", "b = 1", "c = 3"]
+    with pytest.raises(Conflict, match="--force"):
+        run_command(words, Asked(owned))
+    (tmp_path / "d.ipynb").write_bytes(written("a = 4", "b = 1", "c = 1"))
+    words = ["merge-notebooks", "forest-1", "forest-2", "d.ipynb", "-o", "joined", "--force", "--json"]
+    assert json.loads(to_text(run_command(words, Asked(owned))))["conflicts"] == 1
+    text = (tmp_path / "joined.ipynb").read_text()
+    assert "a = 2" in text
+    assert "a = 4" in text

@@ -20,6 +20,7 @@ from nbtrack.commands.grammar import Asking, Command, Tree
 from nbtrack.commands.health_commands import doctor, repair, verify
 from nbtrack.commands.history_commands import HISTORY_COMMANDS
 from nbtrack.commands.lineage_commands import LINEAGE_COMMANDS
+from nbtrack.commands.notebook_merge import merge_notebooks
 from nbtrack.commands.registry_commands import REGISTRY_COMMANDS
 from nbtrack.commands.review_commands import REVIEW_COMMANDS
 from nbtrack.commands.search_commands import search
@@ -69,6 +70,7 @@ def command_tree() -> Tree:
         show,
         compare,
         *HISTORY_COMMANDS,
+        merge_notebooks,
         *REVIEW_COMMANDS,
         *LINEAGE_COMMANDS,
         data,
