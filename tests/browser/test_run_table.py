@@ -123,6 +123,26 @@ def test_sorts_by_mouse_and_keyboard_with_missing_values_last(show: Callable[...
     assert names(page) == [f"forest-{number}" for number in range(5)]
 
 
+def test_sorts_by_several_columns(show: Callable[..., Any]) -> None:
+    values = [(2, 0.5), (1, 0.9), (2, 0.7), (1, 0.6), (None, 0.8)]
+    rows = [
+        run(number, params={} if depth is None else {"depth": depth}, metrics={"accuracy": accuracy})
+        for number, (depth, accuracy) in enumerate(values)
+    ]
+    page = show(table(rows))
+    page.get_by_role("button", name="depth").click()
+    page.get_by_role("button", name="accuracy").click(modifiers=["Shift"])
+    assert names(page) == ["forest-1", "forest-3", "forest-2", "forest-0", "forest-4"]
+    assert page.locator(".nbt-sort-place").all_inner_texts() == ["2", "1"]
+    page.get_by_role("button", name="accuracy").click(modifiers=["Shift"])
+    assert names(page) == ["forest-3", "forest-1", "forest-0", "forest-2", "forest-4"]
+    page.get_by_role("button", name="accuracy").click(modifiers=["Shift"])
+    assert names(page) == ["forest-1", "forest-3", "forest-0", "forest-2", "forest-4"]
+    page.get_by_role("button", name="accuracy").click()
+    assert names(page) == ["forest-1", "forest-4", "forest-2", "forest-3", "forest-0"]
+    assert page.locator(".nbt-sort-place").count() == 0
+
+
 def test_names_sort_as_people_count(show: Callable[..., Any]) -> None:
     page = show(table([run(number) for number in (10, 9, 1)]))
     page.get_by_role("button", name="Run").click()

@@ -8,7 +8,7 @@ import { shownColumns, valueColumns } from './columns';
 import type { ValueColumn } from './columns';
 import { useNow, useWidth } from './observed';
 import { useSelection } from './selection';
-import { nextSorting, sortedRuns } from './sorting';
+import { nextSortings, sortedRuns } from './sorting';
 import type { Sorting } from './sorting';
 import type { Trans } from './translate';
 
@@ -66,14 +66,14 @@ export function RunTable(props: RunTableProps): React.JSX.Element {
   const width = useWidth(root);
   const now = useNow(30_000);
   const [onlyVarying, setOnlyVarying] = useState(true);
-  const [sorting, setSorting] = useState<Sorting | null>(null);
+  const [sortings, setSortings] = useState<readonly Sorting[]>([]);
 
   const columns = useMemo(() => (table ? valueColumns(table) : []), [table]);
   const shown = useMemo(
     () => shownColumns(columns, table?.runs.length ?? 0, onlyVarying),
     [columns, table, onlyVarying]
   );
-  const runs = useMemo(() => sortedRuns(table?.runs ?? [], sorting, columns), [table, sorting, columns]);
+  const runs = useMemo(() => sortedRuns(table?.runs ?? [], sortings, columns), [table, sortings, columns]);
 
   const selection = useSelection(runs);
   const chosen = useMemo(() => runs.filter(run => selection.chosen.has(run.id)), [runs, selection]);
@@ -96,12 +96,12 @@ export function RunTable(props: RunTableProps): React.JSX.Element {
             <Form
               runs={runs}
               columns={shown}
-              sorting={sorting}
+              sortings={sortings}
               now={now}
               trans={trans}
               onOpen={onOpen}
               selection={tools && selection}
-              onSort={key => { setSorting(current => (key ? nextSorting(current, key, columns) : null)); }}
+              onSort={(key, add) => { setSortings(current => (key ? nextSortings(current, key, columns, add) : [])); }}
             />
           )}
         </>

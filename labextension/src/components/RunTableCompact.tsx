@@ -42,7 +42,8 @@ function Values(props: { run: RunRow; columns: readonly ValueColumn[]; trans: Tr
 }
 
 function SortChoice(props: RunTableForm): React.JSX.Element {
-  const { columns, sorting, trans, onSort } = props;
+  const { columns, sortings, trans, onSort } = props;
+  const sorting = sortings[0];
   const fixed: [string, string][] = [
     ['started', trans.__('Started')],
     ['name', trans.__('Run')],
@@ -56,7 +57,7 @@ function SortChoice(props: RunTableForm): React.JSX.Element {
         <select
           className="nbt-select"
           value={sorting?.key ?? ''}
-          onChange={event => { onSort(event.currentTarget.value); }}
+          onChange={event => { onSort(event.currentTarget.value, false); }}
         >
           <option value="">{trans.__('newest first')}</option>
           {metricsFirst(columns).map(column => <option key={column.key} value={column.key}>{column.name}</option>)}
@@ -69,7 +70,7 @@ function SortChoice(props: RunTableForm): React.JSX.Element {
           className="nbt-button nbt-button-quiet"
           aria-label={sorting.descending ? trans.__('Descending; reverse') : trans.__('Ascending; reverse')}
           title={sorting.descending ? trans.__('Descending') : trans.__('Ascending')}
-          onClick={() => { onSort(sorting.key); }}
+          onClick={() => { onSort(sorting.key, false); }}
         >
           <svg className="nbt-sort-glyph" viewBox="0 0 10 10" aria-hidden="true" focusable="false">
             <path d={sorting.descending ? 'M5 8.2 1.8 3h6.4z' : 'M5 1.8 8.2 7H1.8z'} />

@@ -18,10 +18,11 @@ const ROW_HEIGHT = 28;
 export interface RunTableForm extends RowActions {
   readonly runs: readonly RunRow[];
   readonly columns: readonly ValueColumn[];
-  readonly sorting: Sorting | null;
+  readonly sortings: readonly Sorting[];
   readonly now: number;
   readonly trans: Trans;
-  readonly onSort: (key: string) => void;
+  /** Sort by a key; with `add` only where the present sortings find runs equal. */
+  readonly onSort: (key: string, add: boolean) => void;
 }
 
 interface Heading {
@@ -65,23 +66,29 @@ function headings({ columns, runs, selection, trans }: RunTableForm): Heading[] 
   ];
 }
 
-function SortButton(props: { heading: Heading; sorting: Sorting | null; onSort: (key: string) => void }): React.JSX.Element {
-  const { heading, sorting, onSort } = props;
-  const active = sorting?.key === heading.key;
+function SortButton(props: { heading: Heading; sortings: readonly Sorting[]; onSort: RunTableForm['onSort'] }): React.JSX.Element {
+  const { heading, sortings, onSort } = props;
+  const place = sortings.findIndex(sorting => sorting.key === heading.key);
+  const active = sortings[place];
   return (
     <button
       type="button"
       className="nbt-sort"
       title={heading.title}
-      data-sorted={active ? (sorting.descending ? 'descending' : 'ascending') : undefined}
-      onClick={() => { onSort(heading.key); }}
+      data-sorted={active && (active.descending ? 'descending' : 'ascending')}
+      onClick={event => { onSort(heading.key, event.shiftKey); }}
     >
       <span className="nbt-sort-label">{heading.label}</span>
       <svg className="nbt-sort-glyph" viewBox="0 0 10 10" aria-hidden="true" focusable="false">
-        <path d={active && sorting.descending ? 'M5 8.2 1.8 3h6.4z' : 'M5 1.8 8.2 7H1.8z'} />
+        <path d={active?.descending ? 'M5 8.2 1.8 3h6.4z' : 'M5 1.8 8.2 7H1.8z'} />
       </svg>
+      {active && sortings.length > 1 && <span className="nbt-sort-place">{place + 1}</span>}
     </button>
   );
+}
+
+function ariaSort(sorting: Sorting | undefined): 'none' | 'ascending' | 'descending' {
+  return !sorting ? 'none' : sorting.descending ? 'descending' : 'ascending';
 }
 
 function ValueCell(props: { column: ValueColumn; run: RunRow; trans: Trans }): React.JSX.Element {
@@ -104,7 +111,7 @@ function ValueCell(props: { column: ValueColumn; run: RunRow; trans: Trans }): R
 
 /** The table form: one row per run, one column per value, the name kept in sight while scrolling sideways. */
 export function RunTableWide(props: RunTableForm): React.JSX.Element {
-  const { runs, columns, sorting, now, trans, onSort, onOpen, selection } = props;
+  const { runs, columns, sortings, now, trans, onSort, onOpen, selection } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const rows = useVirtualRows(scroller, runs.length, ROW_HEIGHT);
   const heads = headings(props);
@@ -128,9 +135,9 @@ export function RunTableWide(props: RunTableForm): React.JSX.Element {
                 key={heading.key}
                 scope="col"
                 className={heading.end ? 'nbt-end' : undefined}
-                aria-sort={sorting?.key !== heading.key ? 'none' : sorting.descending ? 'descending' : 'ascending'}
+                aria-sort={ariaSort(sortings.find(sorting => sorting.key === heading.key))}
               >
-                <SortButton heading={heading} sorting={sorting} onSort={onSort} />
+                <SortButton heading={heading} sortings={sortings} onSort={onSort} />
               </th>
             ))}
             <td aria-hidden="true" />

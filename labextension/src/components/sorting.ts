@@ -48,18 +48,25 @@ export function sortValue(key: string, columns: readonly ValueColumn[]): (run: R
   }
 }
 
-/** The runs in order; without a sorting as they came. Equal runs keep their order; missing values and NaN are last. */
-export function sortedRuns(runs: readonly RunRow[], sorting: Sorting | null, columns: readonly ValueColumn[]): RunRow[] {
-  if (!sorting) {
-    return [...runs];
-  }
-  const value = sortValue(sorting.key, columns);
-  const sign = sorting.descending ? -1 : 1;
+/**
+ * The runs in order: by the first sorting, where that finds them equal by the second, and so on; without one as they came.
+ *
+ * Equal runs keep their order; missing values and NaN are last.
+ */
+export function sortedRuns(runs: readonly RunRow[], sortings: readonly Sorting[], columns: readonly ValueColumn[]): RunRow[] {
+  const keys = sortings.map(sorting => ({ value: sortValue(sorting.key, columns), sign: sorting.descending ? -1 : 1 }));
   return runs
-    .map(run => ({ run, value: value(run) }))
+    .map(run => ({ run, values: keys.map(key => key.value(run)) }))
     .sort((a, b) => {
-      const [left, right] = [isMissing(a.value), isMissing(b.value)];
-      return left || right ? Number(left) - Number(right) : sign * compare(a.value, b.value);
+      for (const [index, { sign }] of keys.entries()) {
+        const [left, right] = [a.values[index], b.values[index]];
+        const missing = Number(isMissing(left)) - Number(isMissing(right));
+        const order = missing || (isMissing(left) ? 0 : sign * compare(left, right));
+        if (order !== 0) {
+          return order;
+        }
+      }
+      return 0;
     })
     .map(({ run }) => run);
 }
@@ -71,11 +78,18 @@ export function firstDirection(key: string, columns: readonly ValueColumn[]): So
   return { key, descending };
 }
 
-/** What a press on a heading does: the first direction, then the other, then back to the order of the answer. */
-export function nextSorting(current: Sorting | null, key: string, columns: readonly ValueColumn[]): Sorting | null {
+/**
+ * What a press on a heading does: the first direction, then the other, then back to the order of the answer.
+ *
+ * @param add - Keep the other sortings: those before it still come first.
+ */
+export function nextSortings(current: readonly Sorting[], key: string, columns: readonly ValueColumn[], add: boolean): readonly Sorting[] {
   const first = firstDirection(key, columns);
-  if (current?.key !== key) {
-    return first;
+  const known = current.find(sorting => sorting.key === key);
+  if (!known || (!add && current.length > 1)) {
+    return add ? [...current, first] : [first];
   }
-  return current.descending === first.descending ? { key, descending: !first.descending } : null;
+  return known.descending === first.descending
+    ? current.map(sorting => (sorting === known ? { key, descending: !first.descending } : sorting))
+    : current.filter(sorting => sorting !== known);
 }
