@@ -170,6 +170,8 @@ def _expected(function: Callable[..., Any]) -> tuple[inspect.Signature, dict[str
 
 def _fits(value: Any, hint: Any) -> bool:
     """Whether a value that came over the wire has the type that a use case asks for."""
+    if hint is Any:
+        return True
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
         return any(_fits(value, option) for option in inner)

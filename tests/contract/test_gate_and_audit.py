@@ -15,6 +15,7 @@ from nbtrack.commands.audit_files import digests_of, read_key, write_export
 from nbtrack.config import read_policy
 from nbtrack.entities.records import MetricsLogged
 from nbtrack.errors import InvalidInput, NotFound, StoreCorrupt
+from nbtrack.operations import dispatch, to_entity, to_plain
 from nbtrack.render.html import to_html
 from nbtrack.render.text import to_text
 from nbtrack.render.views import View
@@ -52,6 +53,19 @@ def test_a_version_takes_an_alias_if_the_checks_hold(owned: OwnedStore) -> None:
     assert owned.service.models.get("churn@champion").version == 2
     assert owned.decisions()[-3:] == ["alias.moved", "alias.moved", "alias.refused"]
     assert owned.service.audit.log().lines[-1].digest == worse.digest
+
+
+def test_a_promotion_is_asked_for_by_its_operation(owned: OwnedStore) -> None:
+    arguments = {
+        "model": "churn/1",
+        "alias": "champion",
+        "policy": GATE,
+    }  # a table of tables, as TOML gives it
+    done = dispatch(owned.service, "gate.promote", arguments)
+    assert done.moved
+    assert to_entity("gate.promote", to_plain(done)) == done
+    with pytest.raises(InvalidInput, match=r"policy of gate\.promote must be"):
+        dispatch(owned.service, "gate.promote", {**arguments, "policy": "all"})
 
 
 def test_an_override_is_visible_for_ever(owned: OwnedStore) -> None:

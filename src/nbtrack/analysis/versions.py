@@ -19,7 +19,7 @@ def compare_versions(versions: Sequence[ModelVersion]) -> VersionComparison:
     files: list[Mapping[str, JSONValue]] = [
         {
             "format": version.format,
-            "type": version.type_name or "",
+            "type": (version.type_name or "").rpartition(".")[2],
             "runs code": version.record.runs_code,
             "verified": version.record.verified or None,
             "bytes": version.size,

@@ -280,8 +280,9 @@ def models(asking: Asking, filter_words: tuple[str, ...], as_json: bool) -> View
     text = " ".join(filter_words)
     found: list[RegisteredModel] = asking.proxy.ask("models.list", filter=text)
     if as_json or text:
-        hints = () if found or as_json else (f"No version fits {text}",)
-        return _answer("models", found, as_json, hints)
+        if not found and not as_json:
+            return View(kind="text", content=f"No version fits {text}")
+        return _answer("models", found, as_json)
     shown = [
         replace(model, versions=[v for v in model.versions if v.tags.get("stage") != "archived"])
         for model in found

@@ -50,8 +50,8 @@ def _tests(tests: list[Significance]) -> list[Column]:
             [f"{number(test.low)} to {number(test.high)} ({test.level:.0%})" for test in tests],
             "param",
         ),
+        Column("", ["inside the noise" if test.inside_the_noise else "" for test in tests], "tag"),
         Column("p", ["" if test.p is None else number(test.p) for test in tests], "param", right=True),
         Column("effect", [f"{number(test.effect)} ({test.effect_name})" for test in tests], "param"),
         Column("pairs", [f"{test.count:,}" for test in tests], "param", right=True),
-        Column("", ["inside the noise" if test.inside_the_noise else "" for test in tests], "tag"),
     ]
