@@ -22,8 +22,14 @@ from corpus.sampled import RATE, SAMPLES
 _WAITING = ("Watch._run ", "LeftRuns._look ", "KeeperProxy._ask_socket ", "_receive ")
 """Functions that wait for something of the system: py-spy takes some waiting for work."""
 
-_THEIRS = ("not importlib._bootstrap", "(IPython/", "(corpus/", "frameworks/imports.py")
-"""Frames below which the work is the person's: a wrapper around their call, their cell, their import."""
+_THEIRS = (
+    "not importlib._bootstrap",
+    "(IPython/",
+    "(corpus/",
+    "frameworks/imports.py",
+    ".new_class (nbtrack/",
+)
+"""Frames below which the work is the person's: a wrapper around their call, their cell, their import, their new class."""
 
 _LOADING = "load_ipython_extension "
 
