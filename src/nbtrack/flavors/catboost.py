@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any, Final
 
-from nbtrack.errors import ModelError, UnsafeModel
-from nbtrack.flavors.content import Written, sentence, type_name
-from nbtrack.flavors.formats import is_made_of, require
+from nbtrack.flavors.content import Written, explained, type_name
+from nbtrack.flavors.formats import class_of, is_made_of, saved
 
 FORMAT: Final = "catboost"
 LIBRARY: Final = "catboost"
@@ -32,13 +29,10 @@ def write(model: Any) -> Written:
     ModelError
         If CatBoost cannot write it.
     """
-    with tempfile.TemporaryDirectory(prefix="nbtrack-") as folder:
-        target = Path(folder) / "model.cbm"
-        try:
-            model.save_model(str(target), format="cbm")
-        except Exception as problem:
-            raise ModelError(f"CatBoost cannot write the model: {sentence(problem)}") from problem
-        return Written(content=target.read_bytes(), types=[type_name(type(model))])
+    return Written(
+        content=saved(lambda target: model.save_model(str(target), format="cbm"), "model.cbm", "CatBoost"),
+        types=[type_name(type(model))],
+    )
 
 
 def is_one(content: bytes) -> bool:
@@ -61,13 +55,7 @@ def load(content: bytes, types: list[str], *, trusted: bool = False) -> Any:
     ModelError
         If CatBoost cannot read it.
     """
-    if len(types) != 1 or types[0] not in _CLASSES:
-        raise UnsafeModel(
-            f"No model of CatBoost is a {', '.join(types) or 'thing without type'}.", types=types
-        )
-    model = getattr(require(LIBRARY), _CLASSES[types[0]])()
-    try:
+    model = class_of(types, _CLASSES, LIBRARY, "CatBoost")()
+    with explained("CatBoost cannot load the model here"):
         model.load_model(blob=content)
-    except Exception as problem:
-        raise ModelError(f"CatBoost cannot load the model here: {sentence(problem)}") from problem
     return model

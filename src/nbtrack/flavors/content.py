@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nbtrack.errors import StoreCorrupt
+from nbtrack.errors import ModelError, StoreCorrupt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,15 @@ def sentence(problem: BaseException) -> str:
     """The type of an exception and the first line of what it says."""
     line = str(problem).strip().partition("\n")[0].rstrip(".")
     return f"{type(problem).__name__}: {line}." if line else f"{type(problem).__name__}."
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Have whatever a library raises go on as a `ModelError` that says what could not be done."""
+    try:
+        yield
+    except Exception as problem:
+        raise ModelError(f"{what}: {sentence(problem)}") from problem
 
 
 def type_name(kind: type) -> str:

@@ -2,7 +2,7 @@
 
 Each line on stdin is a JSON request, each line on stdout its answer: ``{"ok": {…}}`` or ``{"error": {"code", "message",
 "details"}}``. A request names what to ``do``: ``convert`` (answers `nbtrack.flavors.conversion.Converted`), ``verify``
-(`nbtrack.flavors.verifying.Found`), or ``warm``, which imports the libraries of a format while another process works.
+(`nbtrack.entities.models.VersionRecord`), or ``warm``, which imports the libraries of a format while another process works.
 """
 
 from __future__ import annotations

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import importlib
 import sys
+import tempfile
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
-from nbtrack.errors import MissingLibrary, ModelError
-from nbtrack.flavors.content import Written
+from nbtrack.errors import MissingLibrary, ModelError, UnsafeModel
+from nbtrack.flavors.content import Written, explained
 
 
 class Flavor(Protocol):
@@ -118,3 +121,33 @@ def require(library: str, package: str | None = None) -> Any:
             f"This model needs {missing}, which is not installed here ({problem}): pip install {missing}.",
             library=missing,
         ) from None
+
+
+def saved(save: Callable[[Path], object], name: str, title: str) -> bytes:
+    """What the library `title` writes into a file of this name.
+
+    Raises
+    ------
+    ModelError
+        If it cannot write the model.
+    """
+    with tempfile.TemporaryDirectory(prefix="nbtrack-") as folder:
+        target = Path(folder) / name
+        with explained(f"{title} cannot write the model"):
+            save(target)
+        return target.read_bytes()
+
+
+def class_of(types: list[str], classes: Mapping[str, str], library: str, title: str) -> Any:
+    """The class of a library that was recorded as a model's one type.
+
+    Raises
+    ------
+    UnsafeModel
+        If it is none of the library's `classes`.
+    """
+    if len(types) != 1 or types[0] not in classes:
+        raise UnsafeModel(
+            f"No model of {title} is a {', '.join(types) or 'thing without type'}.", types=types
+        )
+    return getattr(require(library), classes[types[0]])

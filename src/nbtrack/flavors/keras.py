@@ -17,9 +17,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from nbtrack.errors import ModelError, StoreCorrupt, UnsafeModel
-from nbtrack.flavors.content import Written, sentence
-from nbtrack.flavors.formats import is_made_of, require
+from nbtrack.errors import StoreCorrupt, UnsafeModel
+from nbtrack.flavors.content import Written, explained, sentence
+from nbtrack.flavors.formats import is_made_of, require, saved
 
 FORMAT: Final = "keras"
 LIBRARY: Final = "keras"
@@ -64,13 +64,7 @@ def write(model: Any) -> Written:
     ModelError
         If Keras cannot write it.
     """
-    with tempfile.TemporaryDirectory(prefix="nbtrack-") as folder:
-        target = Path(folder) / "model.keras"
-        try:
-            model.save(target)
-        except Exception as problem:
-            raise ModelError(f"Keras cannot write the model: {sentence(problem)}") from problem
-        content = target.read_bytes()
+    content = saved(model.save, "model.keras", "Keras")
     _check(content)
     return Written(content=content)
 
@@ -107,10 +101,8 @@ def load(content: bytes, types: list[str], *, trusted: bool = False) -> Any:
     with tempfile.TemporaryDirectory(prefix="nbtrack-") as folder:
         source = Path(folder) / "model.keras"
         source.write_bytes(content)
-        try:
+        with explained("Keras cannot load the model here"):
             return library.saving.load_model(source, compile=False, safe_mode=True)
-        except Exception as problem:
-            raise ModelError(f"Keras cannot load the model here: {sentence(problem)}") from problem
 
 
 def _choose_backend() -> None:

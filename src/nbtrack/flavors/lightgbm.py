@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from nbtrack.errors import ModelError
-from nbtrack.flavors.content import Written, sentence, type_name
+from nbtrack.flavors.content import Written, explained, type_name
 from nbtrack.flavors.formats import is_made_of, require
 
 FORMAT: Final = "lightgbm"
@@ -25,10 +24,8 @@ def write(model: Any) -> Written:
     ModelError
         If LightGBM cannot write it.
     """
-    try:
+    with explained("LightGBM cannot write the model"):
         return Written(content=model.model_to_string().encode())
-    except Exception as problem:
-        raise ModelError(f"LightGBM cannot write the model: {sentence(problem)}") from problem
 
 
 def is_one(content: bytes) -> bool:
@@ -50,7 +47,5 @@ def load(content: bytes, types: list[str], *, trusted: bool = False) -> Any:
         If LightGBM cannot read it.
     """
     library = require(LIBRARY)
-    try:
+    with explained("LightGBM cannot load the model here"):
         return library.Booster(model_str=content.decode())
-    except Exception as problem:
-        raise ModelError(f"LightGBM cannot load the model here: {sentence(problem)}") from problem

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from nbtrack.errors import MissingLibrary, ModelError, UnsafeModel
 from nbtrack.flavors.allowed import is_allowed
-from nbtrack.flavors.content import Written, sentence, type_name
+from nbtrack.flavors.content import Written, explained, sentence, type_name
 from nbtrack.flavors.formats import is_made_of
 
 FORMAT: Final = "skops"
@@ -74,10 +74,8 @@ def load(content: bytes, types: list[str], *, trusted: bool = False) -> Any:
     skops = _skops()
     allowed = [name for name in types if is_allowed(name)]
     _refuse(name for name in _untrusted(skops, content) if name not in allowed)
-    try:
+    with explained("skops cannot load the model here"):
         return skops.loads(content, trusted=allowed)
-    except Exception as problem:
-        raise ModelError(f"skops cannot load the model here: {sentence(problem)}") from problem
 
 
 def _is_skops(content: bytes) -> bool:

@@ -9,10 +9,10 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from nbtrack.entities.models import VersionRecord
 from nbtrack.errors import ModelError
 from nbtrack.flavors.answers import ATOL, RTOL, answers, compare, frame_of, method_of, times
 from nbtrack.flavors.content import type_name
@@ -27,25 +27,6 @@ _SECONDS: Final = 0.3
 """How often a batch is asked for at most, and for how long."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What a fresh process has found of a model's file; the fields are those of `nbtrack.entities.models.VersionRecord`."""
-
-    verified: str
-    rows: int = 0
-    method: str = ""
-    largest: float = 0.0
-    atol: float = ATOL
-    rtol: float = RTOL
-    inputs: dict[str, str] = field(default_factory=dict)
-    input_type: str = ""
-    output: str = ""
-    requirements: list[str] = field(default_factory=list)
-    python: str = ""
-    load_seconds: float = 0.0
-    latency: dict[str, list[float]] = field(default_factory=dict)
-
-
 def verify(
     source: Path,
     digest: str,
@@ -57,7 +38,7 @@ def verify(
     rows: str | None = None,
     method: str = "",
     expected: list[Any] | None = None,
-) -> Found:
+) -> VersionRecord:
     """Load a file as people will, and compare what the model answers with what it answered.
 
     Raises
@@ -78,17 +59,19 @@ def verify(
     if kept is not None:
         needed.append(kept["type"])
     facts: dict[str, Any] = {
+        "atol": ATOL,
+        "rtol": RTOL,
         "python": sys.version.partition(" ")[0],
         "load_seconds": seconds,
         "requirements": requirements(needed),
     }
     if kept is None:
-        return Found(verified="reload only", **facts)
+        return VersionRecord(verified="reload only", **facts)
     facts |= {"inputs": kept["schema"], "input_type": kept["type"]}
     known = kept.get("predictions") if kept.get("method") else expected
     asked = kept.get("method") or method or method_of(model)
     if known is None or not asked:
-        return Found(verified="reload only", **facts)
+        return VersionRecord(verified="reload only", **facts)
     frame = frame_of(kept["rows"], kept["type"], kept["schema"])
     answer = answers(model, asked, frame)
     agreement = compare(known, answer)
@@ -97,7 +80,7 @@ def verify(
             f"The model that was written answers otherwise than the one of the notebook, for {agreement.different} of "
             f"{len(known)} rows and by up to {agreement.largest:.3g}; nothing was registered."
         )
-    return Found(
+    return VersionRecord(
         verified="equal answers",
         rows=len(known),
         method=asked,

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any, Final
 
-from nbtrack.errors import ModelError, UnsafeModel
-from nbtrack.flavors.content import Written, sentence, type_name
-from nbtrack.flavors.formats import is_made_of, require
+from nbtrack.flavors.content import Written, explained, type_name
+from nbtrack.flavors.formats import class_of, is_made_of, saved
 
 FORMAT: Final = "xgboost"
 LIBRARY: Final = "xgboost"
@@ -41,13 +38,7 @@ def write(model: Any) -> Written:
     ModelError
         If XGBoost cannot write it.
     """
-    with tempfile.TemporaryDirectory(prefix="nbtrack-") as folder:
-        target = Path(folder) / "model.ubj"
-        try:
-            model.save_model(target)
-        except Exception as problem:
-            raise ModelError(f"XGBoost cannot write the model: {sentence(problem)}") from problem
-        return Written(content=target.read_bytes(), types=[type_name(type(model))])
+    return Written(content=saved(model.save_model, "model.ubj", "XGBoost"), types=[type_name(type(model))])
 
 
 def is_one(content: bytes) -> bool:
@@ -70,13 +61,7 @@ def load(content: bytes, types: list[str], *, trusted: bool = False) -> Any:
     ModelError
         If XGBoost cannot read it.
     """
-    if len(types) != 1 or types[0] not in _CLASSES:
-        raise UnsafeModel(
-            f"No model of XGBoost is a {', '.join(types) or 'thing without type'}.", types=types
-        )
-    model = getattr(require(LIBRARY), _CLASSES[types[0]])()
-    try:
+    model = class_of(types, _CLASSES, LIBRARY, "XGBoost")()
+    with explained("XGBoost cannot load the model here"):
         model.load_model(bytearray(content))
-    except Exception as problem:
-        raise ModelError(f"XGBoost cannot load the model here: {sentence(problem)}") from problem
     return model

@@ -55,7 +55,8 @@ def convert_in_child(
     Returns
     -------
     dict
-        The fields of `nbtrack.flavors.conversion.Converted`, and as ``found`` those of `nbtrack.flavors.verifying.Found`.
+        The fields of `nbtrack.flavors.conversion.Converted`, and as ``found`` those of
+        `nbtrack.entities.models.VersionRecord`.
 
     Raises
     ------

@@ -164,7 +164,7 @@ class Models:
                 description=description,
                 tags=tags,
                 time=now,
-                record=VersionRecord(runs_code=converted["runs_code"], **converted["found"]),
+                record=VersionRecord(**{**converted["found"], "runs_code": converted["runs_code"]}),
             )
             decided = {"model": name, "version": version, "run": run, "digest": digest} | (
                 {"runs_code": True} if converted["runs_code"] else {}
